@@ -1,0 +1,3 @@
+//! bbolt
+#![no_std]
+extern crate alloc;

@@ -1,0 +1,2 @@
+//! cairnutl
+fn main() {}

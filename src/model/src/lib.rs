@@ -1,0 +1,3 @@
+//! model
+#![no_std]
+extern crate alloc;

@@ -1,0 +1,142 @@
+//! Typed facts that a member states about itself. The simulator's checkers, and those of
+//! real-process runs, judge by them; production ignores them.
+//!
+//! A fact is stated at the moment it becomes true for the member: `Synced` after the disk said so
+//! and before anybody is told; `Applied` before the answer leaves.
+
+use base::{Index, MemberId, Term};
+
+/// What a member is in its term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Follows a leader, or none.
+    Follower,
+    /// Asks whether an election could be won.
+    PreCandidate,
+    /// Asks for votes.
+    Candidate,
+    /// Leads.
+    Leader,
+}
+
+/// One entry as its checkers need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppendedEntry {
+    /// Position.
+    pub index: Index,
+    /// Term in which it was proposed.
+    pub term: Term,
+    /// CRC-32C of its kind (one byte) and payload.
+    pub checksum: u32,
+}
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The member has recovered its log and is about to run.
+    Recovered {
+        /// Durable term.
+        term: Term,
+        /// Durable vote, zero for none.
+        vote: MemberId,
+        /// Commit index to start from.
+        commit: Index,
+        /// Everything at or below is covered by a snapshot.
+        snapshot: Index,
+        /// All entries behind it.
+        entries: Vec<AppendedEntry>,
+        /// The backend's applied index.
+        applied: Index,
+    },
+    /// Role, term or known leader changed.
+    RoleChanged {
+        /// The term.
+        term: Term,
+        /// The role.
+        role: Role,
+        /// The leader as far as known, zero for none.
+        leader: MemberId,
+        /// The last index of the member's log at that moment.
+        last: Index,
+    },
+    /// Entries were handed to the log writer; entries from the first one's index on are replaced.
+    Appended {
+        /// In order, without gap.
+        entries: Vec<AppendedEntry>,
+    },
+    /// All that was handed over up to here is durable, with this term and vote.
+    Synced {
+        /// The last durable index.
+        last: Index,
+        /// The durable term.
+        term: Term,
+        /// The durable vote.
+        vote: MemberId,
+    },
+    /// The commit index rose.
+    Committed {
+        /// The new commit index.
+        commit: Index,
+        /// The term in which this member committed.
+        term: Term,
+        /// Whether it leads and counted replicas to know.
+        by_counting: bool,
+    },
+    /// One entry was applied.
+    Applied {
+        /// The entry.
+        index: Index,
+        /// Its term.
+        term: Term,
+        /// Its payload, as committed.
+        data: bytes::Bytes,
+        /// CRC-32C over the answer without its header.
+        answer: u32,
+        /// The store's revision afterwards.
+        revision: i64,
+        /// Chain over (index, answer) since the member's base.
+        chain: u64,
+    },
+    /// The backend recorded everything up to here, durably.
+    Persisted {
+        /// The recorded applied index.
+        applied: Index,
+    },
+    /// A snapshot replaced log and state.
+    Installed {
+        /// Its index.
+        index: Index,
+        /// Its term.
+        term: Term,
+    },
+    /// Log entries up to here were released.
+    Released {
+        /// The last released index.
+        index: Index,
+    },
+    /// A linearizable read was served.
+    ReadServed {
+        /// The read barrier's index.
+        barrier: Index,
+        /// The applied index of the view that served it.
+        applied: Index,
+    },
+    /// The configuration changed.
+    Configured {
+        /// The entry that changed it.
+        index: Index,
+        /// Voters, sorted.
+        voters: Vec<MemberId>,
+        /// The other half of a joint configuration.
+        voters_outgoing: Vec<MemberId>,
+        /// Learners.
+        learners: Vec<MemberId>,
+    },
+    /// The leader decided that a lease has expired.
+    LeaseExpired {
+        /// The lease.
+        lease: i64,
+        /// The term in which it was decided.
+        term: Term,
+    },
+}

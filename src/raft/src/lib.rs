@@ -1,0 +1,3 @@
+//! raft
+#![no_std]
+extern crate alloc;

@@ -1,0 +1,3 @@
+//! state
+#![no_std]
+extern crate alloc;

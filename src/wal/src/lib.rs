@@ -1,0 +1,3 @@
+//! wal
+#![no_std]
+extern crate alloc;

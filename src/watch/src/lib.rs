@@ -1,0 +1,3 @@
+//! watch
+#![no_std]
+extern crate alloc;
