@@ -16,8 +16,7 @@
 
 /// Every descriptor, as an encoded `google.protobuf.FileDescriptorSet`, options and original names
 /// included.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 macro_rules! package {
     ($(#[$doc:meta])* $module:ident, $file:literal) => {
