@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use base::{Index, MemberId, Term};
 
-use crate::change::ConfChange;
+use crate::configuration::ConfChange;
 use crate::entry::{ConfState, Entry, EntryKind, HardState};
 
 /// Reads a configuration change out of an entry's payload; `None` when it is not one.

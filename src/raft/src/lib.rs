@@ -17,18 +17,25 @@
 #![no_std]
 extern crate alloc;
 
-mod change;
 mod config;
+mod configuration;
 mod entry;
 mod error;
+mod log;
 mod message;
+mod outbox;
 mod output;
+mod progress;
+mod quorum;
 mod raft;
+mod read;
+mod role;
 mod status;
+mod suspect;
 
 pub use base::{Index, Instant, MemberId, Term};
-pub use change::{ConfChange, ConfChangeKind, ConfChangeStep, Transition};
 pub use config::{Boot, Config, Decode};
+pub use configuration::{ConfChange, ConfChangeKind, ConfChangeStep, Transition};
 pub use entry::{ConfState, Entry, EntryKind, HardState, Position, SnapshotMeta};
 pub use error::{ProposeError, Proposed, ReadError, TransferError};
 pub use message::{Body, Message, RejectHint};

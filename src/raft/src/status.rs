@@ -76,6 +76,8 @@ pub struct Status {
     pub last_term: Term,
     /// The highest index that is durable in the local log.
     pub stable: Index,
+    /// Bytes of entries in memory; what is durable and committed is dropped from the oldest on.
+    pub cache_bytes: usize,
     /// The active configuration.
     pub conf_state: ConfState,
     /// Whom leadership is being handed to.

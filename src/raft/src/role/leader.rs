@@ -1,0 +1,61 @@
+//! A leader: what it knows of the others, and what it waits for.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use base::{Index, Instant, MemberId};
+
+use crate::progress::Progress;
+use crate::read::Reads;
+
+/// Leader state; reinitialised with every election.
+#[derive(Clone, Debug)]
+pub struct Leader {
+    /// The other members. Invariant: exactly those of the active configuration.
+    pub progress: BTreeMap<MemberId, Progress>,
+    /// Reads that wait for confirmation.
+    pub reads: Reads,
+    /// When the next heartbeat is due.
+    pub heartbeat_at: Instant,
+    /// A heartbeat goes to everyone with the next output.
+    pub heartbeat_due: bool,
+    /// When to check that a quorum still answers.
+    pub quorum_at: Instant,
+    /// Leadership is being handed over.
+    pub transfer: Option<Transfer>,
+    /// Payload bytes appended and not committed.
+    pub uncommitted_bytes: usize,
+    /// This leader is no voter any more and is about to step down.
+    pub farewell: Option<Farewell>,
+}
+
+/// Leadership is being handed over; proposals are refused meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct Transfer {
+    /// To whom.
+    pub to: MemberId,
+    /// When it is given up.
+    pub deadline: Instant,
+    /// Whether the transferee was told to campaign.
+    pub told: bool,
+}
+
+/// A leader that applied its own removal tells a majority that the removal is committed before it
+/// steps down (V-a); else they might have to elect without knowing.
+#[derive(Clone, Debug)]
+pub struct Farewell {
+    /// The commit index to be told.
+    pub index: Index,
+    /// When to stop waiting.
+    pub deadline: Instant,
+    /// The number of the first heartbeat that told it, for each follower.
+    pub sent: BTreeMap<MemberId, u64>,
+    /// Who has confirmed such a heartbeat.
+    pub told: BTreeSet<MemberId>,
+}
+
+impl Farewell {
+    /// Nobody was told yet.
+    pub fn new(index: Index, deadline: Instant) -> Farewell {
+        Farewell { index, deadline, sent: BTreeMap::new(), told: BTreeSet::new() }
+    }
+}
