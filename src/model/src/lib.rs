@@ -1,3 +1,15 @@
-//! model
+//! The naive oracle, the request generator, the history checkers and the answer normaliser.
+//!
+//! Everything here judges an implementation from outside: it knows the messages and the rules of
+//! etcd, never the code that is judged. So nothing in this crate may depend on the crates that
+//! store, apply or replicate. It is pure: no clock, no entropy, no I/O; a seed decides everything.
 #![no_std]
 extern crate alloc;
+
+mod error;
+mod interval;
+pub mod oracle;
+
+pub use error::Error;
+pub use interval::contains;
+pub use oracle::{Oracle, Reply, Response, Settings};
