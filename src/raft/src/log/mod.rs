@@ -247,13 +247,19 @@ impl Log {
     pub fn next_committed(&mut self) -> Source {
         let (from, to) = (self.handed.next(), self.commit.min(self.stable));
         let room = self.committed_bytes_max.saturating_sub(self.applying_bytes);
-        if from > to || (room == 0 && !self.applying.is_empty()) {
+        if from > to {
             return Source::Memory(Vec::new());
         }
         if from < self.cache.first() {
-            return Source::Files(to.min(self.cache.first().prev()));
+            // One read at a time, made once there is room for all of it.
+            let reach = to.min(self.cache.first().prev());
+            let free = self.applying.is_empty();
+            return if free { Source::Files(reach) } else { Source::Memory(Vec::new()) };
         }
-        let entries = self.cache.range(from, to, usize::MAX, room);
+        let mut entries = self.cache.range(from, to, usize::MAX, room);
+        if !self.applying.is_empty() {
+            entries.retain(|entry| entry.weight() <= room);
+        }
         self.hand(&entries);
         Source::Memory(entries)
     }

@@ -231,6 +231,8 @@ impl Raft {
             farewell: None,
         };
         self.role = RoleState::Leader(Box::new(leader));
+        // It was elected for holding the greatest log of all: nothing is missing any more.
+        self.suspect = None;
         // Only entries of its own term let a leader commit (§5.4.2), so it begins with one.
         self.log.push(empty_entry(self.term, last.next()));
     }
