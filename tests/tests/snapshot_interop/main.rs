@@ -1,0 +1,9 @@
+//! The snapshot file against the original: bbolt's own library checks, shows and changes what the
+//! crate `bbolt` wrote, and writes what it reads; a real etcd and `etcdutl` make and take the
+//! snapshots that `cairnutl` takes and makes.
+//!
+//! The Go programs are built from `tests/interop/bboltcheck`, whose `go.sum` pins them. Without Go
+//! these tests fail: that the formats agree is not known from our side alone.
+
+mod files;
+mod go;
