@@ -1,1 +1,5 @@
 //! src/server
+
+pub mod grpc;
+pub mod listen;
+pub mod metrics;

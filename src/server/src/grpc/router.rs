@@ -1,0 +1,167 @@
+//! From a path to the call it names.
+//!
+//! Each unary call runs as one future without boxes between it and the connection; only rare calls
+//! are boxed, so that their state does not weigh on the frequent ones.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use node::Code;
+
+use super::body::Body;
+use super::call::{Metadata, Meter};
+use super::method::{Rpc, unknown_method_text};
+use super::receive::Requests;
+use super::service::Service;
+use super::status::Status;
+use crate::listen::{Origin, Stop};
+use crate::metrics::Metrics;
+
+/// Bytes that a request may have beyond `--max-request-bytes`.
+const REQUEST_OVERHEAD_BYTES: usize = 512 << 10;
+
+/// Limits and times of the gRPC server.
+#[derive(Clone, Debug)]
+pub struct GrpcSettings {
+    /// `--max-request-bytes`.
+    pub request_bytes_max: usize,
+    /// The time between checks for a leader on streams that demand one.
+    pub election_timeout: Duration,
+    /// Unary calls that take longer are logged.
+    pub slow_call: Duration,
+}
+
+impl Default for GrpcSettings {
+    fn default() -> GrpcSettings {
+        GrpcSettings {
+            request_bytes_max: 1_572_864,
+            election_timeout: Duration::from_secs(1),
+            slow_call: Duration::from_millis(300),
+        }
+    }
+}
+
+/// The gRPC server of one member; cheap to clone.
+pub struct Router<S> {
+    pub(super) core: Arc<Core<S>>,
+}
+
+pub(super) struct Core<S> {
+    pub(super) service: S,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) settings: GrpcSettings,
+    pub(super) stop: Stop,
+}
+
+impl<S> Clone for Router<S> {
+    fn clone(&self) -> Router<S> {
+        Router { core: Arc::clone(&self.core) }
+    }
+}
+
+/// One call on its way: what was read of it, and its entry in the metrics.
+pub(super) struct Call {
+    pub(super) rpc: Rpc,
+    pub(super) metadata: Metadata,
+    pub(super) requests: Requests,
+    pub(super) meter: Meter,
+    pub(super) origin: Origin,
+}
+
+/// Hands a unary call to the service's method of that name.
+macro_rules! unary {
+    ($router:ident, $call:ident, $method:ident) => {
+        $router.unary(
+            $call,
+            |_| false,
+            |service, caller, request| async move { service.$method(&caller, request).await },
+        )
+    };
+}
+
+impl<S: Service> Router<S> {
+    /// A server that calls `service` until `stop`.
+    #[must_use]
+    pub fn new(service: S, metrics: Arc<Metrics>, settings: GrpcSettings, stop: Stop) -> Router<S> {
+        Router { core: Arc::new(Core { service, metrics, settings, stop }) }
+    }
+
+    /// Answers a request whose content type is gRPC's.
+    pub async fn answer(&self, request: Request<Incoming>, origin: &Origin) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let Some(rpc) = Rpc::find(head.uri.path()) else {
+            let text = unknown_method_text(head.uri.path());
+            return Status::new(Code::Unimplemented, text).response();
+        };
+        let core = &self.core;
+        let limit = core.settings.request_bytes_max + REQUEST_OVERHEAD_BYTES;
+        let call = Call {
+            rpc,
+            metadata: Metadata::read(&head.headers),
+            requests: Requests::new(&head.headers, body, limit, &core.metrics, rpc),
+            meter: Meter::start(&core.metrics, rpc),
+            origin: origin.clone(),
+        };
+        match rpc {
+            Rpc::Range => self.range(call).await,
+            Rpc::Put => unary!(self, call, put).await,
+            Rpc::Txn => unary!(self, call, txn).await,
+            _ => Box::pin(self.answer_rare(call)).await,
+        }
+    }
+
+    async fn range(&self, call: Call) -> Response<Body> {
+        let for_learners = |request: &proto::etcdserverpb::RangeRequest| request.serializable;
+        self.unary(call, for_learners, |service, caller, request| async move {
+            service.range(&caller, request).await
+        })
+        .await
+    }
+
+    async fn answer_rare(&self, call: Call) -> Response<Body> {
+        match call.rpc {
+            Rpc::DeleteRange => unary!(self, call, delete_range).await,
+            Rpc::Compact => unary!(self, call, compact).await,
+            Rpc::LeaseGrant => unary!(self, call, lease_grant).await,
+            Rpc::LeaseRevoke => unary!(self, call, lease_revoke).await,
+            Rpc::LeaseTimeToLive => unary!(self, call, lease_time_to_live).await,
+            Rpc::LeaseLeases => unary!(self, call, lease_leases).await,
+            Rpc::MemberAdd => unary!(self, call, member_add).await,
+            Rpc::MemberRemove => unary!(self, call, member_remove).await,
+            Rpc::MemberUpdate => unary!(self, call, member_update).await,
+            Rpc::MemberList => unary!(self, call, member_list).await,
+            Rpc::MemberPromote => unary!(self, call, member_promote).await,
+            Rpc::Alarm => unary!(self, call, alarm).await,
+            Rpc::Status => self.status(call).await,
+            Rpc::Defragment => unary!(self, call, defragment).await,
+            Rpc::Hash => unary!(self, call, hash).await,
+            Rpc::HashKv => unary!(self, call, hash_kv).await,
+            Rpc::MoveLeader => unary!(self, call, move_leader).await,
+            Rpc::RangeStream => self.range_stream(call).await,
+            Rpc::Watch => self.watch(call).await,
+            Rpc::LeaseKeepAlive => self.lease_keep_alive(call).await,
+            Rpc::Snapshot => self.snapshot(call).await,
+            Rpc::HealthCheck => self.health_check(call).await,
+            Rpc::HealthList => self.health_list(call).await,
+            Rpc::HealthWatch => self.health_watch(call).await,
+            unbuilt => call.refuse(unbuilt_status(unbuilt)),
+        }
+    }
+
+    async fn status(&self, call: Call) -> Response<Body> {
+        self.unary(
+            call,
+            |_| true,
+            |service, caller, request| async move { service.status(&caller, request).await },
+        )
+        .await
+    }
+}
+
+fn unbuilt_status(rpc: Rpc) -> Status {
+    let method = rpc.method();
+    let text = format!("{}.{} is not implemented yet", method.service, method.name);
+    Status::new(Code::Unimplemented, text)
+}

@@ -1,0 +1,137 @@
+//! What the router calls: the API of a member, as a trait, so that transports are tested with a
+//! toy in its place.
+
+use std::future::{Future, ready};
+
+use node::env::Env;
+use node::{Answer, Api, ApiError, Caller, Overview};
+use proto::etcdserverpb as pb;
+use tokio::sync::mpsc;
+
+use super::gate::Gate;
+
+/// Encoded answers of a stream; it ends when the sender is gone or after an error.
+pub type Answers = Result<mpsc::Receiver<Answer>, ApiError>;
+
+macro_rules! service {
+    ($($name:ident($request:ident);)*) => {
+        /// The calls that a member serves. What an implementation leaves out is answered as not
+        /// implemented.
+        pub trait Service: Clone + Send + Sync + 'static {
+            $(#[doc = concat!("As `node::Api::", stringify!($name), "`.")]
+            fn $name(
+                &self,
+                caller: &Caller,
+                request: pb::$request,
+            ) -> impl Future<Output = Answer> + Send {
+                let _ = (caller, request);
+                ready(Err(ApiError::unimplemented(stringify!($name))))
+            })*
+
+            /// As `node::Api::range_stream`.
+            fn range_stream(
+                &self,
+                caller: &Caller,
+                request: pb::RangeRequest,
+            ) -> impl Future<Output = Answers> + Send {
+                let _ = (caller, request);
+                ready(Err(ApiError::unimplemented("range_stream")))
+            }
+
+            /// As `node::Api::watch`.
+            fn watch(
+                &self,
+                caller: &Caller,
+                requests: mpsc::Receiver<pb::WatchRequest>,
+            ) -> impl Future<Output = Answers> + Send {
+                let _ = (caller, requests);
+                ready(Err(ApiError::unimplemented("watch")))
+            }
+
+            /// As `node::Api::snapshot`.
+            fn snapshot(
+                &self,
+                caller: &Caller,
+                request: pb::SnapshotRequest,
+            ) -> impl Future<Output = Answers> + Send {
+                let _ = (caller, request);
+                ready(Err(ApiError::unimplemented("snapshot")))
+            }
+
+            /// What the member knows about itself.
+            fn overview(&self) -> Overview;
+
+            /// What the gate of each call asks.
+            fn gate(&self) -> Gate {
+                let overview = self.overview();
+                Gate {
+                    capable: Gate::is_capable(&overview.cluster_version),
+                    learner: overview.is_learner,
+                    leader: !overview.leader.is_zero(),
+                }
+            }
+        }
+
+        impl<E: Env> Service for Api<E> {
+            $(fn $name(
+                &self,
+                caller: &Caller,
+                request: pb::$request,
+            ) -> impl Future<Output = Answer> + Send {
+                Api::$name(self, caller, request)
+            })*
+
+            fn range_stream(
+                &self,
+                caller: &Caller,
+                request: pb::RangeRequest,
+            ) -> impl Future<Output = Answers> + Send {
+                Api::range_stream(self, caller, request)
+            }
+
+            fn watch(
+                &self,
+                caller: &Caller,
+                requests: mpsc::Receiver<pb::WatchRequest>,
+            ) -> impl Future<Output = Answers> + Send {
+                Api::watch(self, caller, requests)
+            }
+
+            fn snapshot(
+                &self,
+                caller: &Caller,
+                request: pb::SnapshotRequest,
+            ) -> impl Future<Output = Answers> + Send {
+                Api::snapshot(self, caller, request)
+            }
+
+            fn overview(&self) -> Overview {
+                Api::overview(self)
+            }
+        }
+    };
+}
+
+service! {
+    range(RangeRequest);
+    put(PutRequest);
+    delete_range(DeleteRangeRequest);
+    txn(TxnRequest);
+    compact(CompactionRequest);
+    lease_grant(LeaseGrantRequest);
+    lease_revoke(LeaseRevokeRequest);
+    lease_keep_alive(LeaseKeepAliveRequest);
+    lease_time_to_live(LeaseTimeToLiveRequest);
+    lease_leases(LeaseLeasesRequest);
+    member_add(MemberAddRequest);
+    member_remove(MemberRemoveRequest);
+    member_update(MemberUpdateRequest);
+    member_list(MemberListRequest);
+    member_promote(MemberPromoteRequest);
+    alarm(AlarmRequest);
+    status(StatusRequest);
+    defragment(DefragmentRequest);
+    hash(HashRequest);
+    hash_kv(HashKvRequest);
+    move_leader(MoveLeaderRequest);
+}

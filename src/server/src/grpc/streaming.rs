@@ -1,0 +1,178 @@
+//! Calls with many answers: Watch, LeaseKeepAlive, RangeStream, Snapshot, health Watch.
+//!
+//! The requests of a bidirectional call are forwarded by a task of its own, so that a client that
+//! is slow to read answers can still cancel a watch; the bound of the queue to the service is the
+//! back pressure on it.
+
+use http::Response;
+use node::{Answer, Caller};
+use proto::etcdserverpb as pb;
+use proto::grpc::health::v1 as health_pb;
+use tokio::sync::{mpsc, oneshot};
+
+use super::body::Body;
+use super::call::{Metadata, Meter};
+use super::ends::ends;
+use super::health;
+use super::method::Rpc;
+use super::receive::Requests;
+use super::router::{Call, Router};
+use super::service::{Answers, Service};
+use super::status::{Status, open};
+use super::stream::{Pump, StreamBody};
+
+/// Requests of one stream that wait for the service.
+const REQUESTS_WAITING_MAX: usize = 64;
+/// Keepalive answers that wait for the client.
+const RENEWALS_WAITING_MAX: usize = 16;
+
+/// What opens a response side.
+struct Opening {
+    rpc: Rpc,
+    metadata: Metadata,
+    meter: Meter,
+    answers: mpsc::Receiver<Answer>,
+    /// The task that reads requests, and how it says that it cannot.
+    requests: Option<(Pump, oneshot::Receiver<Status>)>,
+}
+
+impl<S: Service> Router<S> {
+    pub(super) async fn range_stream(&self, mut call: Call) -> Response<Body> {
+        let request = match self.admit(&call, false) {
+            Ok(()) => call.requests.only::<pb::RangeRequest>().await,
+            Err(status) => Err(status),
+        };
+        match request {
+            Ok(request) => {
+                let answers = self.core.service.range_stream(&call.metadata.caller, request).await;
+                self.open_server_stream(call, answers)
+            }
+            Err(status) => call.refuse(status),
+        }
+    }
+
+    pub(super) async fn snapshot(&self, mut call: Call) -> Response<Body> {
+        let request = match self.admit(&call, true) {
+            Ok(()) => call.requests.only::<pb::SnapshotRequest>().await,
+            Err(status) => Err(status),
+        };
+        match request {
+            Ok(request) => {
+                let answers = self.core.service.snapshot(&call.metadata.caller, request).await;
+                self.open_server_stream(call, answers)
+            }
+            Err(status) => call.refuse(status),
+        }
+    }
+
+    pub(super) async fn health_watch(&self, mut call: Call) -> Response<Body> {
+        let request = match self.admit(&call, false) {
+            Ok(()) => call.requests.only::<health_pb::HealthCheckRequest>().await,
+            Err(status) => Err(status),
+        };
+        match request {
+            Ok(request) => self.open_server_stream(call, Ok(health::watch(&request))),
+            Err(status) => call.refuse(status),
+        }
+    }
+
+    pub(super) async fn watch(&self, call: Call) -> Response<Body> {
+        if let Err(status) = self.admit(&call, false) {
+            return call.refuse(status);
+        }
+        let (forward, requests) = mpsc::channel(REQUESTS_WAITING_MAX);
+        let answers = match self.core.service.watch(&call.metadata.caller, requests).await {
+            Ok(answers) => answers,
+            Err(error) => return call.refuse(error.into()),
+        };
+        let Call { rpc, metadata, requests, meter, .. } = call;
+        let pump = pump(async move { (forward_all(requests, &forward).await, forward) });
+        self.open(Opening { rpc, metadata, meter, answers, requests: Some(pump) })
+    }
+
+    pub(super) async fn lease_keep_alive(&self, call: Call) -> Response<Body> {
+        if let Err(status) = self.admit(&call, false) {
+            return call.refuse(status);
+        }
+        let (renewed, answers) = mpsc::channel(RENEWALS_WAITING_MAX);
+        let service = self.core.service.clone();
+        let Call { rpc, metadata, requests, meter, .. } = call;
+        let caller = metadata.caller.clone();
+        let pump =
+            pump(async move { (renew_all(service, caller, requests, &renewed).await, renewed) });
+        self.open(Opening { rpc, metadata, meter, answers, requests: Some(pump) })
+    }
+
+    fn open_server_stream(&self, call: Call, answers: Answers) -> Response<Body> {
+        match answers {
+            Ok(answers) => {
+                let Call { rpc, metadata, meter, .. } = call;
+                self.open(Opening { rpc, metadata, meter, answers, requests: None })
+            }
+            Err(error) => call.refuse(error.into()),
+        }
+    }
+
+    fn open(&self, opening: Opening) -> Response<Body> {
+        let Opening { rpc, metadata, meter, answers, requests } = opening;
+        let (pump, unreadable) = requests.unzip();
+        let core = &self.core;
+        let ends = ends(
+            core.service.clone(),
+            rpc,
+            metadata,
+            core.stop.clone(),
+            core.settings.election_timeout,
+            unreadable,
+        );
+        open(Body::Stream(Box::new(StreamBody::new(answers, Box::pin(ends), meter, pump))))
+    }
+}
+
+/// Runs what reads requests as a task; when it fails, the call ends with that status. The task
+/// gives back its queue, which is closed only after the failure was told: else the call could seem
+/// to end in good order first.
+fn pump<Q: Send + 'static>(
+    reading: impl Future<Output = (Result<(), Status>, Q)> + Send + 'static,
+) -> (Pump, oneshot::Receiver<Status>) {
+    let (failed, failure) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        let (result, queue) = reading.await;
+        if let Err(status) = result {
+            // The call may have ended meanwhile.
+            let _ = failed.send(status);
+        }
+        drop(queue);
+    });
+    (Pump(task), failure)
+}
+
+/// Forwards watch requests until the client ends its side; dropping `forward` tells the service.
+async fn forward_all(
+    mut requests: Requests,
+    forward: &mpsc::Sender<pb::WatchRequest>,
+) -> Result<(), Status> {
+    while let Some(request) = requests.next().await? {
+        if forward.send(request).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Renews one lease after the other, in the order of the requests.
+async fn renew_all<S: Service>(
+    service: S,
+    caller: Caller,
+    mut requests: Requests,
+    renewed: &mpsc::Sender<Answer>,
+) -> Result<(), Status> {
+    while let Some(request) = requests.next().await? {
+        let answer = service.lease_keep_alive(&caller, request).await;
+        let failed = answer.is_err();
+        if renewed.send(answer).await.is_err() || failed {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Binding and accepting: a bounded number of connections, each in a task of its own.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+
+use super::address::ListenAddress;
+use super::connection::{Connection, Exchange, Origin};
+use super::limits::ListenSettings;
+use super::socket::Socket;
+use super::stop::Stop;
+
+/// Connections that the kernel keeps waiting for an accept.
+const BACKLOG: i32 = 1024;
+/// A peer that vanished without a word is noticed after a few of these.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+/// First and longest wait after a failed accept.
+const RETRY_MIN: Duration = Duration::from_millis(5);
+const RETRY_MAX: Duration = Duration::from_secs(1);
+
+/// A bound listening socket.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// Binds an address.
+    ///
+    /// # Errors
+    /// Those of name resolution and of the socket calls.
+    pub async fn bind(address: &ListenAddress, settings: &ListenSettings) -> io::Result<Listener> {
+        match address {
+            ListenAddress::Unix(path) => Ok(Listener::Unix(bind_unix(path)?)),
+            ListenAddress::Tcp { host, port } => {
+                let mut last = io::Error::new(io::ErrorKind::NotFound, "host has no address");
+                for candidate in tokio::net::lookup_host((host.as_str(), *port)).await? {
+                    match bind_tcp(candidate.into(), settings) {
+                        Ok(listener) => return Ok(Listener::Tcp(listener)),
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last)
+            }
+        }
+    }
+
+    /// The port that a TCP listener got; zero for a Unix socket.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn port(&self) -> io::Result<u16> {
+        match self {
+            Listener::Tcp(listener) => Ok(listener.local_addr()?.port()),
+            Listener::Unix(_) => Ok(0),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<(Socket, Origin)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (socket, address) = listener.accept().await?;
+                socket.set_nodelay(true)?;
+                let keepalive = TcpKeepalive::new().with_time(TCP_KEEPALIVE);
+                SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+                Ok((Socket::Tcp(socket), Origin { address: Some(address) }))
+            }
+            Listener::Unix(listener) => {
+                let (socket, _) = listener.accept().await?;
+                Ok((Socket::Unix(socket), Origin { address: None }))
+            }
+        }
+    }
+}
+
+fn bind_tcp(address: SockAddr, settings: &ListenSettings) -> io::Result<TcpListener> {
+    let socket = RawSocket::new(Domain::from(i32::from(address.family())), Type::STREAM, None)?;
+    // A restarted server must not wait for the old one's closed connections.
+    socket.set_reuse_address(true)?;
+    if settings.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address)?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn bind_unix(path: &str) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => UnixListener::bind(path),
+    }
+}
+
+/// Serves the listeners until the stop signal, then drains what is open. Returns when the last
+/// connection is closed.
+pub async fn serve<X: Exchange>(
+    listeners: Vec<Listener>,
+    exchange: X,
+    settings: ListenSettings,
+    stop: Stop,
+) {
+    let places = Arc::new(Semaphore::new(settings.connections_max as usize));
+    let settings = Arc::new(settings);
+    let mut loops = tokio::task::JoinSet::new();
+    for listener in listeners {
+        let connection = Connection {
+            exchange: exchange.clone(),
+            settings: Arc::clone(&settings),
+            stop: stop.clone(),
+        };
+        loops.spawn(accept_all(listener, connection, Arc::clone(&places)));
+    }
+    while loops.join_next().await.is_some() {}
+    // Each connection holds a place and bounds its own drain; all places free means all closed.
+    let all = places.acquire_many(settings.connections_max).await;
+    drop(all);
+}
+
+async fn accept_all<X: Exchange>(
+    listener: Listener,
+    connection: Connection<X>,
+    places: Arc<Semaphore>,
+) {
+    let stop = connection.stop.clone();
+    let mut retry = RETRY_MIN;
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            biased;
+            () = stop.stopped() => return,
+            next = next => next,
+        };
+        match accepted {
+            Ok((socket, origin)) => {
+                retry = RETRY_MIN;
+                let connection = connection.clone();
+                tokio::spawn(async move {
+                    connection.run(socket, origin).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(retry).await;
+                retry = (retry * 2).min(RETRY_MAX);
+            }
+        }
+    }
+}

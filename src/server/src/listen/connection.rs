@@ -1,0 +1,121 @@
+//! One connection: find out its protocol, serve requests, drain when the server stops.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+
+use super::limits::ListenSettings;
+use super::sniff::{Protocol, sniff};
+use super::socket::{Coalesced, Socket};
+use super::stop::Stop;
+
+/// An HTTP/1 request head larger than this is refused.
+const HTTP1_BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// Who is at the other end of a connection. The name of a client certificate will stand here too.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The address; `None` for a Unix socket.
+    pub address: Option<SocketAddr>,
+}
+
+/// What answers requests; cheap to clone.
+pub trait Exchange: Clone + Send + Sync + 'static {
+    /// The body of its answers.
+    type Body: Body<Data = Bytes, Error = Infallible> + Send + 'static;
+
+    /// Answers one request.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        origin: &Origin,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
+/// What every connection of a listener is served with.
+#[derive(Clone)]
+pub(super) struct Connection<X> {
+    pub(super) exchange: X,
+    pub(super) settings: Arc<ListenSettings>,
+    pub(super) stop: Stop,
+}
+
+impl<X: Exchange> Connection<X> {
+    /// Serves until the client closes or the server has stopped and drained.
+    pub(super) async fn run(self, mut socket: Socket, origin: Origin) {
+        let sniffed = tokio::select! {
+            biased;
+            () = self.stop.stopped() => return,
+            sniffed = sniff(&mut socket) => sniffed,
+        };
+        let Ok(Some((protocol, bytes))) = sniffed else { return };
+        let stream = TokioIo::new(Coalesced::new(socket, bytes));
+        match protocol {
+            // Boxed apart, so that neither pays for the other's state.
+            Protocol::Http1 => Box::pin(self.serve_http1(stream, origin)).await,
+            Protocol::Http2 => Box::pin(self.serve_http2(stream, origin)).await,
+        }
+    }
+
+    async fn serve_http1(self, stream: TokioIo<Coalesced<Socket>>, origin: Origin) {
+        let exchange = self.exchange.clone();
+        let service = service_fn(move |request| {
+            let (exchange, origin) = (exchange.clone(), origin.clone());
+            async move { Ok::<_, Infallible>(exchange.answer(request, &origin).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_buf_size(HTTP1_BUFFER_BYTES_MAX)
+            .serve_connection(stream, service)
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => return,
+            () = self.stop.stopped() => connection.as_mut().graceful_shutdown(),
+        }
+        self.drain(connection).await;
+    }
+
+    async fn serve_http2(self, stream: TokioIo<Coalesced<Socket>>, origin: Origin) {
+        let exchange = self.exchange.clone();
+        let service = service_fn(move |request| {
+            let (exchange, origin) = (exchange.clone(), origin.clone());
+            async move { Ok::<_, Infallible>(exchange.answer(request, &origin).await) }
+        });
+        let settings = &self.settings;
+        let keepalive = Some(settings.keepalive_interval).filter(|interval| !interval.is_zero());
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(settings.streams_max)
+            .keep_alive_interval(keepalive)
+            .keep_alive_timeout(settings.keepalive_timeout)
+            .initial_stream_window_size(settings.stream_window)
+            .initial_connection_window_size(settings.connection_window)
+            .max_header_list_size(settings.header_bytes_max)
+            .serve_connection(stream, service);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => return,
+            () = self.stop.stopped() => connection.as_mut().graceful_shutdown(),
+        }
+        self.drain(connection).await;
+    }
+
+    /// Lets calls under way end, for a bounded time; dropping the connection closes the socket.
+    async fn drain<T>(&self, connection: Pin<&mut impl Future<Output = T>>) {
+        let _ = tokio::time::timeout(self.settings.drain, connection).await;
+    }
+}
