@@ -12,7 +12,7 @@ pub enum ProposeError {
     Transferring,
     /// Too many bytes are uncommitted; try again when some are committed.
     UncommittedFull,
-    /// This leader has been removed from the configuration and is about to step down.
+    /// This leader loses its vote by a change in the log and is about to step down.
     NotMember,
     /// An earlier configuration change is not yet applied; try again then.
     ChangePending,

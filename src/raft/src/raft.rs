@@ -149,11 +149,6 @@ impl Raft {
             mark!("raft: leader transfer aborted");
             leader.transfer = None;
         }
-        if leader.farewell.as_ref().is_some_and(|farewell| now >= farewell.deadline) {
-            mark!("raft: removed leader steps down without telling a majority");
-            self.become_follower(self.term, None);
-            return;
-        }
         if now >= leader.quorum_at {
             self.check_quorum();
         }
@@ -188,9 +183,6 @@ impl Raft {
                 let mut deadline = leader.heartbeat_at.min(leader.quorum_at);
                 if let Some(transfer) = &leader.transfer {
                     deadline = deadline.min(transfer.deadline);
-                }
-                if let Some(farewell) = &leader.farewell {
-                    deadline = deadline.min(farewell.deadline);
                 }
                 deadline
             }

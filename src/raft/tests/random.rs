@@ -50,23 +50,27 @@ impl World {
     fn step(&mut self) {
         let id = self.any();
         let running = self.cluster.member(id.get()).raft.is_some();
-        match self.prng.below(100) {
-            0..=24 => self.deliver(),
-            25..=44 if running => while self.cluster.output(id).is_some() {},
-            45..=59 if running => drop(self.cluster.member(id.get()).persist_one()),
-            60..=69 if running => drop(self.cluster.member(id.get()).apply_one()),
-            70..=74 if running => drop(self.cluster.member(id.get()).answer_fetch(true)),
-            75..=79 => {
-                let millis = self.prng.below(400);
+        match self.prng.below(1_000) {
+            0..=279 => self.deliver(),
+            280..=519 if running => while self.cluster.output(id).is_some() {},
+            520..=669 if running => drop(self.cluster.member(id.get()).persist_one()),
+            670..=749 if running => drop(self.cluster.member(id.get()).apply_one()),
+            750..=809 if running => drop(self.cluster.member(id.get()).answer_fetch(true)),
+            810..=869 => {
+                let millis = self.prng.below(100);
                 self.cluster.advance(Duration::from_millis(millis));
             }
-            80..=89 if running => self.ask(id),
-            90..=93 => self.fault(id, running),
-            94..=96 if running => self.snapshots(id),
-            97 if running => {
+            870..=959 if running => self.ask(id),
+            960..=965 => self.fault(id, running),
+            966..=989 if running => self.snapshots(id),
+            990..=999 if running => {
                 let applied = self.cluster.member(id.get()).applied.0;
                 let index = Index(self.prng.below(applied.get() + 1));
                 self.cluster.member(id.get()).release(index);
+            }
+            _ if !running && self.prng.chance(0.02) => {
+                let now = self.cluster.now;
+                self.cluster.member(id.get()).start(now);
             }
             _ => {}
         }
@@ -82,10 +86,10 @@ impl World {
         }
         let place = self.prng.below(self.cluster.network.len() as u64) as usize;
         let message = self.cluster.network.swap_remove(place);
-        if self.prng.chance(0.1) {
+        if self.prng.chance(0.05) {
             self.cluster.network.push(message.clone());
         }
-        if !self.prng.chance(0.1) {
+        if !self.prng.chance(0.03) {
             self.cluster.deliver(message);
         }
         // The oldest go first when too many wait: a network holds only so much.
@@ -95,7 +99,8 @@ impl World {
 
     fn ask(&mut self, id: MemberId) {
         let other = self.any();
-        let kind = self.prng.below(10);
+        let kind = self.prng.below(40).saturating_sub(28).min(9);
+
         let change = self.change();
         (self.proposals, self.reads) = (self.proposals + 1, self.reads + 1);
         let payload = Bytes::from(format!("p{}", self.proposals));
@@ -107,7 +112,7 @@ impl World {
             7 => drop(raft.transfer_leadership(other)),
             8 => {
                 let data = codec::encode(&change);
-                drop(raft.propose_configuration(EntryKind::ConfChangeV2, data, &change));
+                let _refused = raft.propose_configuration(EntryKind::ConfChangeV2, data, &change);
             }
             _ => raft.campaign(),
         }
@@ -131,12 +136,10 @@ impl World {
     }
 
     fn fault(&mut self, id: MemberId, running: bool) {
-        let now = self.cluster.now;
-        match self.prng.below(4) {
-            0 if running => self.cluster.member(id.get()).crash(),
-            0 | 1 if !running => self.cluster.member(id.get()).start(now),
-            1 => self.cluster.member(id.get()).checkpoint(),
-            2 => {
+        match self.prng.below(6) {
+            0 | 1 if running => self.cluster.member(id.get()).crash(),
+            2 => self.cluster.member(id.get()).checkpoint(),
+            3 => {
                 let other = self.any();
                 self.cluster.cut.push((id, other));
             }
@@ -216,7 +219,7 @@ fn no_fault_breaks_an_invariant_and_the_healed_cluster_agrees() {
     let first = std::env::var("RAFT_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let (mut elections, mut committed) = (0, 0);
     for seed in first..first + runs {
-        let result = std::panic::catch_unwind(|| run(seed, 4_000));
+        let result = std::panic::catch_unwind(|| run(seed, 10_000));
         let (elected, agreed) = result.unwrap_or_else(|_| panic!("RAFT_SEED={seed} RAFT_RUNS=1"));
         (elections, committed) = (elections + elected, committed + agreed);
     }

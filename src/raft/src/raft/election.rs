@@ -228,6 +228,7 @@ impl Raft {
             quorum_at: self.now + self.config.election_timeout,
             transfer: None,
             uncommitted_bytes: 0,
+            leaving: false,
             farewell: None,
         };
         self.role = RoleState::Leader(Box::new(leader));

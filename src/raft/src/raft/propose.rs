@@ -42,8 +42,16 @@ impl Raft {
         if !matches!(self.role, RoleState::Leader(_)) {
             return self.forward(vec![(kind, data)]);
         }
-        self.validate_change(change)?;
-        self.append_proposals(vec![(kind, data)])
+        let leaving = self.validate_change(change)?;
+        let proposed = self.append_proposals(vec![(kind, data)])?;
+        self.note_leaving(leaving);
+        Ok(proposed)
+    }
+
+    fn note_leaving(&mut self, leaving: bool) {
+        if let Some(leader) = self.role.as_leader_mut() {
+            leader.leaving |= leaving;
+        }
     }
 
     fn forward(&mut self, entries: Vec<(EntryKind, Bytes)>) -> Result<Proposed, ProposeError> {
@@ -60,29 +68,37 @@ impl Raft {
             mark!("raft: forwarded proposal dropped");
             return;
         }
-        let mut taken = false;
-        for (kind, data) in entries.iter_mut().filter(|(kind, _)| kind.is_configuration()) {
-            let change = (self.config.decode)(*kind, data);
-            let valid = change.is_some_and(|change| self.validate_change(&change).is_ok());
-            if !valid || taken {
-                // Nothing takes its place, so that the proposals around it keep theirs.
-                mark!("raft: forwarded configuration change refused");
-                (*kind, *data) = (EntryKind::Normal, Bytes::new());
+        let (mut taken, mut leaving) = (None, false);
+        for (place, (kind, data)) in entries.iter_mut().enumerate() {
+            if !kind.is_configuration() {
+                continue;
             }
-            taken |= valid;
+            let change = (self.config.decode)(*kind, data);
+            match change.map(|change| self.validate_change(&change)) {
+                Some(Ok(leaves)) if taken.is_none() => (taken, leaving) = (Some(place), leaves),
+                _ => {
+                    // An empty entry takes its place, so that the others keep theirs.
+                    mark!("raft: forwarded configuration change refused");
+                    (*kind, *data) = (EntryKind::Normal, Bytes::new());
+                }
+            }
         }
-        if self.append_proposals(entries).is_err() {
-            mark!("raft: forwarded proposal dropped");
+        if let (Some(place), true) = (taken, leaving) {
+            entries.truncate(place + 1);
+        }
+        match self.append_proposals(entries) {
+            Ok(_) => self.note_leaving(leaving),
+            Err(_) => mark!("raft: forwarded proposal dropped"),
         }
     }
 
-    /// Whether a change may be proposed now (V-a).
-    fn validate_change(&self, change: &ConfChange) -> Result<(), ProposeError> {
+    /// Whether a change may be proposed now (V-a), and if so whether it takes this member's vote.
+    fn validate_change(&self, change: &ConfChange) -> Result<bool, ProposeError> {
         if self.log.has_unapplied_change() {
             return Err(ProposeError::ChangePending);
         }
         match self.configuration.after(change) {
-            Ok(_) => Ok(()),
+            Ok(next) => Ok(!next.voters().contains(self.id)),
             Err(Refusal::Joint) => Err(ProposeError::AlreadyJoint),
             Err(Refusal::NotJoint) => Err(ProposeError::NotJoint),
             Err(Refusal::NoVoters | Refusal::NotSingle) => Err(ProposeError::InvalidChange),
@@ -95,7 +111,7 @@ impl Raft {
     ) -> Result<Proposed, ProposeError> {
         let uncommitted_max = self.config.uncommitted_bytes_max;
         let Some(leader) = self.role.as_leader_mut() else { return Err(ProposeError::NoLeader) };
-        if leader.farewell.is_some() {
+        if leader.farewell.is_some() || leader.leaving {
             return Err(ProposeError::NotMember);
         }
         if leader.transfer.is_some() {
@@ -129,7 +145,9 @@ impl Raft {
         let Some(leader) = self.role.as_leader() else { return };
         if due && leader.transfer.is_none() && leader.farewell.is_none() {
             mark!("raft: joint configuration left by itself");
+            let leaving = self.validate_change(&ConfChange::leave()).unwrap_or(false);
             self.append(EntryKind::ConfChangeV2, Bytes::new());
+            self.note_leaving(leaving);
         }
     }
 

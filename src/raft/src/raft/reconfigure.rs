@@ -33,7 +33,6 @@ impl Raft {
     fn switch_leader(&mut self) {
         self.adjust_progress();
         let (own, commit) = (self.id, self.log.commit());
-        let deadline = self.now + self.config.election_timeout;
         let voters = self.configuration.voters();
         let Some(leader) = self.role.as_leader_mut() else { return };
         if leader.transfer.is_some_and(|transfer| !voters.contains(transfer.to)) {
@@ -42,9 +41,10 @@ impl Raft {
         }
         if voters.contains(own) {
             leader.farewell = None;
+            leader.leaving = false;
         } else if leader.farewell.is_none() {
             leader.transfer = None;
-            leader.farewell = Some(Farewell::new(commit, deadline));
+            leader.farewell = Some(Farewell::new(commit));
             leader.heartbeat_due = true;
         }
         // With other voters, more may be committed and more reads confirmed.

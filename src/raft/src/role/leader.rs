@@ -24,6 +24,10 @@ pub struct Leader {
     pub transfer: Option<Transfer>,
     /// Payload bytes appended and not committed.
     pub uncommitted_bytes: usize,
+    /// A change in the log will take this leader's vote. Nothing is appended behind it: else this
+    /// log could stay longer than any voter's, and those that have not learned yet that the change
+    /// is committed could neither do without this member's vote nor get it.
+    pub leaving: bool,
     /// This leader is no voter any more and is about to step down.
     pub farewell: Option<Farewell>,
 }
@@ -45,8 +49,6 @@ pub struct Transfer {
 pub struct Farewell {
     /// The commit index to be told.
     pub index: Index,
-    /// When to stop waiting.
-    pub deadline: Instant,
     /// The number of the first heartbeat that told it, for each follower.
     pub sent: BTreeMap<MemberId, u64>,
     /// Who has confirmed such a heartbeat.
@@ -55,7 +57,7 @@ pub struct Farewell {
 
 impl Farewell {
     /// Nobody was told yet.
-    pub fn new(index: Index, deadline: Instant) -> Farewell {
-        Farewell { index, deadline, sent: BTreeMap::new(), told: BTreeSet::new() }
+    pub fn new(index: Index) -> Farewell {
+        Farewell { index, sent: BTreeMap::new(), told: BTreeSet::new() }
     }
 }
