@@ -6,10 +6,18 @@
 #![no_std]
 extern crate alloc;
 
+pub mod audit;
+pub mod check;
 mod error;
+pub mod generator;
 mod interval;
+pub mod normalise;
 pub mod oracle;
+pub mod schema;
 
+pub use audit::Audit;
 pub use error::Error;
+pub use generator::{Generator, Weights};
 pub use interval::contains;
+pub use normalise::Normalise;
 pub use oracle::{Oracle, Reply, Response, Settings};

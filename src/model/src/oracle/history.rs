@@ -101,7 +101,8 @@ impl History {
     pub fn events(&self, from: i64, to: i64) -> Vec<(i64, Event)> {
         let mut found = Vec::new();
         for (key, versions) in &self.keys {
-            for version in versions.iter().filter(|v| (from..=to).contains(&v.main)) {
+            let recent = versions.iter().rev().take_while(|version| version.main >= from);
+            for version in recent.filter(|version| version.main <= to) {
                 found.push((version.main, version.sub, self.event(key, version)));
             }
         }

@@ -148,22 +148,17 @@ impl Oracle {
     /// # Errors
     /// The revision asked for lies outside the history.
     pub fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Error> {
-        self.range_as_of(self.revision(), request)
+        range::evaluate(&self.history, self.revision(), request)
     }
 
-    /// Answers a range as a member did whose current revision was `current`.
-    ///
-    /// Compactions are those of now: whoever judges an old answer must allow for later ones.
+    /// Answers a range as a member did whose current revision was `current`, as if nothing had
+    /// been compacted: whoever judges an old answer cannot know which compactions it saw.
     ///
     /// # Errors
-    /// The revision asked for lies outside the history.
-    pub fn range_as_of(
-        &self,
-        current: i64,
-        request: &RangeRequest,
-    ) -> Result<RangeResponse, Error> {
+    /// The revision asked for lies above `current`.
+    pub fn recall(&self, current: i64, request: &RangeRequest) -> Result<RangeResponse, Error> {
         assert!(current <= self.revision(), "as of {current}, which is not yet applied");
-        range::evaluate(&self.history, current, request)
+        range::recall(&self.history, current, request)
     }
 
     /// Answers a transaction of ranges only, without the log.

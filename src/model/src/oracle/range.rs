@@ -23,13 +23,26 @@ pub fn evaluate(
     current: i64,
     request: &RangeRequest,
 ) -> Result<RangeResponse, Error> {
+    let at = if request.revision <= 0 { current } else { request.revision };
+    if request.revision <= current && at < history.compacted() {
+        return Err(Error::Compacted);
+    }
+    recall(history, current, request)
+}
+
+/// As [`evaluate`], as if nothing had ever been compacted.
+///
+/// # Errors
+/// [`Error::FutureRevision`].
+pub fn recall(
+    history: &History,
+    current: i64,
+    request: &RangeRequest,
+) -> Result<RangeResponse, Error> {
     if request.revision > current {
         return Err(Error::FutureRevision);
     }
     let at = if request.revision <= 0 { current } else { request.revision };
-    if at < history.compacted() {
-        return Err(Error::Compacted);
-    }
     let mut kvs = history.scan(&request.key, &request.range_end, at);
     let count = kvs.len() as i64;
     let mut more = false;
