@@ -16,6 +16,8 @@
 //! sections cited as § are of the extended Raft paper, those of the dissertation are called so.
 #![no_std]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod config;
 mod configuration;

@@ -212,3 +212,6 @@ impl Configuration {
         assert!(!self.contains(MemberId::ZERO), "member zero in {self:?}");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -374,3 +374,6 @@ pub fn is_contiguous(prev: Position, entries: &[Entry], term: Term) -> bool {
 pub fn empty_entry(term: Term, index: Index) -> Entry {
     Entry { term, index, kind: EntryKind::Normal, data: bytes::Bytes::new() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,3 +208,6 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

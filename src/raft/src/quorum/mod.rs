@@ -19,3 +19,6 @@ pub enum Tally {
     /// So many said no that no quorum can say yes any more.
     Lost,
 }
+
+#[cfg(test)]
+mod tests;
