@@ -14,7 +14,7 @@ use crate::outbox::Held;
 use crate::progress::{Inflights, Progress};
 use crate::quorum::Tally;
 use crate::read::Reads;
-use crate::role::{Candidate, Follower, Leader, RoleState};
+use crate::role::{Candidate, Farewell, Follower, Leader, RoleState};
 
 impl Raft {
     /// Campaigns now if this member may, as etcd-raft's `MsgHup` does.
@@ -26,10 +26,11 @@ impl Raft {
 
     /// Only a voter that knows the present configuration and holds a whole log campaigns.
     fn may_campaign(&self) -> bool {
+        self.is_voter(self.id) && self.knows_enough_to_campaign()
+    }
+
+    fn knows_enough_to_campaign(&self) -> bool {
         if matches!(self.role, RoleState::Leader(_)) || self.installing.is_some() {
-            return false;
-        }
-        if !self.configuration.voters().contains(self.id) {
             return false;
         }
         !base::sometimes!(
@@ -162,6 +163,21 @@ impl Raft {
             mark!("raft: vote refused");
         }
         self.hold(from, self.term, Body::VoteReply { granted });
+        self.campaign_for_voters(from, last);
+    }
+
+    /// A member that has lost its vote by a change which the candidate does not know to be
+    /// committed is asked for the vote it had, and cannot give it when its log is longer: the
+    /// candidate may need it and lack committed entries. Then nobody could ever win. So it
+    /// campaigns itself, by the votes of the configuration it knows, without its own; it will
+    /// commit what it holds, tell the voters, and step down (dissertation, §4.2.2).
+    fn campaign_for_voters(&mut self, from: MemberId, last: Position) {
+        let needed = last < self.log.last() && self.role.leader(self.id).is_none();
+        let known = self.is_voter(from) && !self.is_voter(self.id) && self.suspect.is_none();
+        if needed && known && self.knows_enough_to_campaign() {
+            mark!("raft: campaign for voters that lack a committed change");
+            self.start_campaign();
+        }
     }
 
     /// A pre-vote is answered in the term it asks for, so that the candidate hears it, and changes
@@ -173,6 +189,7 @@ impl Raft {
         base::sometimes!("raft: pre-vote refused", !granted);
         let term = if granted { term } else { self.term };
         self.hold(from, term, Body::PreVoteReply { granted });
+        self.campaign_for_voters(from, last);
     }
 
     pub(super) fn take_vote(&mut self, from: MemberId, granted: bool) {
@@ -229,7 +246,7 @@ impl Raft {
             transfer: None,
             uncommitted_bytes: 0,
             leaving: false,
-            farewell: None,
+            farewell: (!self.is_voter(self.id)).then(|| Farewell::new(last.next())),
         };
         self.role = RoleState::Leader(Box::new(leader));
         // It was elected for holding the greatest log of all: nothing is missing any more.

@@ -169,6 +169,10 @@ impl Stage {
             (words.number("term"), words.number("vote"), words.number("commit"));
         let term = term.max(terms.last().copied().unwrap_or(0));
         self.cluster().lay(id, &terms, term, vote, commit);
+        if let Some(voters) = words.named("voters") {
+            let voters = list(voters).into_iter().map(MemberId).collect();
+            self.cluster().member(id).disk.applied.1.voters = voters;
+        }
         if words.named("suspect").is_some() {
             self.cluster().member(id).disk.suspect = Some(Index(words.number("suspect")));
         }
