@@ -43,7 +43,19 @@ impl Configuration {
     /// # Panics
     /// When it breaks an invariant: then what was stored is not a configuration.
     pub fn restore(state: &ConfState) -> Configuration {
-        let configuration = Configuration {
+        let configuration = Configuration::read(state);
+        configuration.check();
+        configuration
+    }
+
+    /// The configuration that a peer names, if it is one.
+    pub fn received(state: &ConfState) -> Option<Configuration> {
+        let configuration = Configuration::read(state);
+        configuration.flaw().is_none().then_some(configuration)
+    }
+
+    fn read(state: &ConfState) -> Configuration {
+        Configuration {
             voters: Joint {
                 incoming: state.voters.iter().copied().collect(),
                 outgoing: state.voters_outgoing.iter().copied().collect(),
@@ -51,9 +63,7 @@ impl Configuration {
             learners: state.learners.iter().copied().collect(),
             learners_next: state.learners_next.iter().copied().collect(),
             auto_leave: state.auto_leave,
-        };
-        configuration.check();
-        configuration
+        }
     }
 
     /// The configuration in raftpb's terms.
@@ -195,21 +205,24 @@ impl Configuration {
 
     /// Panics when an invariant is broken.
     pub fn check(&self) {
+        if let Some(flaw) = self.flaw() {
+            panic!("{flaw}: {self:?}");
+        }
+    }
+
+    /// The invariant that is broken, if one is.
+    fn flaw(&self) -> Option<&'static str> {
         let (incoming, outgoing) = (&self.voters.incoming, &self.voters.outgoing);
-        for id in &self.learners {
-            assert!(!self.voters.contains(*id), "{id} is voter and learner in {self:?}");
-        }
-        for id in &self.learners_next {
-            assert!(outgoing.members().contains(id), "{id} is staged but stays in {self:?}");
-            assert!(!incoming.members().contains(id), "{id} is staged and voter in {self:?}");
-        }
-        if !self.is_joint() {
-            assert!(self.learners_next.is_empty(), "staged learners, not joint: {self:?}");
-            assert!(!self.auto_leave, "auto_leave, not joint: {self:?}");
-        } else {
-            assert!(!incoming.members().is_empty(), "joint without incoming voters: {self:?}");
-        }
-        assert!(!self.contains(MemberId::ZERO), "member zero in {self:?}");
+        let stays = |id: &MemberId| !outgoing.members().contains(id);
+        let flaws = [
+            (self.contains(MemberId::ZERO), "member zero"),
+            (self.learners.iter().any(|&id| self.voters.contains(id)), "a learner that votes"),
+            (self.learners_next.iter().any(stays), "a staged learner that is no outgoing voter"),
+            (!incoming.members().is_disjoint(&self.learners_next), "a staged learner that stays"),
+            (!self.is_joint() && self.auto_leave, "auto_leave without a joint configuration"),
+            (self.is_joint() && incoming.members().is_empty(), "joint without incoming voters"),
+        ];
+        flaws.into_iter().find_map(|(broken, flaw)| broken.then_some(flaw))
     }
 }
 

@@ -178,7 +178,9 @@ impl Progress {
                 if self.next.prev() != refused || self.state == ProgressState::Snapshot {
                     return false;
                 }
-                self.next = refused.min(guess.next()).max(self.matched.next());
+                // A guess behind the refused index is none; it must not even be counted up.
+                let guess = guess.min(refused.prev());
+                self.next = guess.max(self.matched).next();
                 self.sent_commit = self.sent_commit.min(self.next.prev());
                 self.paused = false;
                 self.fetching = None;

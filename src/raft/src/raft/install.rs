@@ -23,8 +23,10 @@ impl Raft {
             mark!("raft: old snapshot ignored");
             return self.acknowledge(from, commit);
         }
-        if !Configuration::restore(&meta.conf_state).contains(self.id) {
-            mark!("raft: snapshot without this member ignored");
+        let configuration = Configuration::received(&meta.conf_state);
+        let contains = configuration.is_some_and(|configuration| configuration.contains(self.id));
+        if !contains || meta.term > self.term {
+            mark!("raft: malformed snapshot, or one without this member, ignored");
             return;
         }
         if self.log.matches(Position { term: meta.term, index: meta.index }) {
