@@ -202,7 +202,7 @@ impl Recovery {
             return corrupt(format!("{reason} in the segment's header"));
         }
         let crc = self.chain.crc.expect("the header was read and set the checksum");
-        let survey = tail::survey(bytes, at, crc);
+        let survey = tail::survey(bytes, at, crc, self.replay.hard_state);
         if survey.later_batch {
             return corrupt(format!("{reason}, and a later batch is intact"));
         }

@@ -1,7 +1,8 @@
 //! Tells a torn tail from corruption.
 //!
 //! A batch is written only after the one before it was synced, and begins with a hard state. So a
-//! damaged frame with a hard state behind it, in an intact piece of chain, was durable: corruption.
+//! damaged frame with a hard state behind it, in an intact piece of chain or as the last of all, was
+//! durable: corruption.
 //! Without one it lies in the last batch, which may have been torn by the crash or been damaged
 //! later: nobody can tell, so it is cut off and its entries are suspect.
 
@@ -9,6 +10,7 @@ use base::Index;
 
 use crate::frame::{self, Found, Frame, HEADER_BYTES, kind};
 use crate::message;
+use crate::types::HardState;
 
 /// The smallest unit that a disk writes whole.
 const SECTOR_BYTES: usize = 512;
@@ -26,8 +28,9 @@ pub(crate) struct Survey {
     pub last: Option<Index>,
 }
 
-/// Surveys `bytes` from the damaged frame at `at` on, where the chain stood at `crc`.
-pub(crate) fn survey(bytes: &[u8], at: usize, crc: u32) -> Survey {
+/// Surveys `bytes` from the damaged frame at `at` on, where the chain stood at `crc` and the hard
+/// state at `known`.
+pub(crate) fn survey(bytes: &[u8], at: usize, crc: u32, known: HardState) -> Survey {
     let damaged = frame::parse_record(bytes, at + HEADER_BYTES).map(|(frame, _)| frame);
     let end = damaged.as_ref().map_or(at + HEADER_BYTES, |frame| frame.end);
     let mut survey = Survey {
@@ -40,7 +43,7 @@ pub(crate) fn survey(bytes: &[u8], at: usize, crc: u32) -> Survey {
         None => at + HEADER_BYTES,
     };
     while let Some(next) = next_nonzero(bytes, position) {
-        position = survey.resume_at(bytes, next);
+        position = survey.resume_at(bytes, next, known);
     }
     survey
 }
@@ -58,10 +61,19 @@ impl Survey {
         at + HEADER_BYTES
     }
 
-    /// Looks for two frames of which the second continues the first.
-    fn resume_at(&mut self, bytes: &[u8], at: usize) -> usize {
-        if let Found::Frame(one) = frame::parse(bytes, at)
-            && let Found::Frame(two) = frame::parse(bytes, one.end)
+    /// Looks for two frames of which the second continues the first, or for a last hard state, whose
+    /// predecessor's checksum went with the damage.
+    fn resume_at(&mut self, bytes: &[u8], at: usize, known: HardState) -> usize {
+        let Found::Frame(one) = frame::parse(bytes, at) else { return at + HEADER_BYTES };
+        if one.kind == kind::HARD_STATE
+            && let Some(state) = message::read_hard_state(&bytes[one.data.clone()])
+            && state.term >= known.term
+            && state.commit >= known.commit
+            && is_blank(bytes, one.end)
+        {
+            self.later_batch = true;
+        }
+        if let Found::Frame(two) = frame::parse(bytes, one.end)
             && two.follows(one.crc, bytes)
         {
             return self.walk(bytes, one);
