@@ -1,0 +1,230 @@
+//! The backend of one member: keyspaces in memory with the crash rules of BK1. Creations,
+//! ingestions and deletions are durable on return; batches are volatile until `persist`, and then
+//! survive as a prefix; the two kinds survive independently of each other.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use base::Prng;
+use bytes::Bytes;
+use mvcc::{Backend, BackendError, BackendSnapshot, Change, Scan};
+
+use crate::sync::lock;
+use crate::world::Life;
+
+type Keyspace = Arc<BTreeMap<Bytes, Bytes>>;
+
+/// What a backend holds across the member's restarts.
+#[derive(Default)]
+pub struct Store {
+    current: BTreeMap<String, Keyspace>,
+    /// The state with all that is durable and no batch that is not.
+    durable: BTreeMap<String, Keyspace>,
+    /// Batches since the last persist, with the operations that are durable at once between them.
+    pending: Vec<Vec<Change>>,
+    /// The next write fails.
+    pub fail_next: bool,
+}
+
+impl Store {
+    fn write(map: &mut BTreeMap<String, Keyspace>, change: &Change) {
+        let (name, key) = match change {
+            Change::Put { keyspace, key, .. } | Change::Delete { keyspace, key } => (keyspace, key),
+        };
+        let Some(keyspace) = map.get_mut(*name) else { return };
+        match change {
+            Change::Put { value, .. } => {
+                Arc::make_mut(keyspace).insert(key.clone(), value.clone());
+            }
+            Change::Delete { .. } => {
+                Arc::make_mut(keyspace).remove(key);
+            }
+        }
+    }
+
+    fn both(&mut self, apply: impl Fn(&mut BTreeMap<String, Keyspace>)) {
+        apply(&mut self.current);
+        apply(&mut self.durable);
+    }
+
+    /// Loses power: a prefix of the batches that were not persisted survives. Gives how many did
+    /// not.
+    pub fn crash(&mut self, prng: &mut Prng) -> u64 {
+        let pending = std::mem::take(&mut self.pending);
+        let kept = prng.between(0, pending.len() as u64);
+        for batch in pending.iter().take(kept as usize) {
+            for change in batch {
+                Store::write(&mut self.durable, change);
+            }
+        }
+        self.current = self.durable.clone();
+        pending.len() as u64 - kept
+    }
+
+    /// Batches that a crash may lose.
+    #[must_use]
+    pub fn unpersisted(&self) -> usize {
+        self.pending.len()
+    }
+}
+
+/// The backend of one incarnation.
+#[derive(Clone)]
+pub struct SimBackend {
+    store: Arc<Mutex<Store>>,
+    life: Life,
+}
+
+/// A consistent image.
+#[derive(Clone)]
+pub struct SimBackendSnapshot {
+    keyspaces: BTreeMap<String, Keyspace>,
+}
+
+impl SimBackend {
+    /// The backend as `life` sees it.
+    #[must_use]
+    pub fn new(store: Arc<Mutex<Store>>, life: Life) -> SimBackend {
+        SimBackend { store, life }
+    }
+
+    fn check(&self) -> Result<(), BackendError> {
+        if !self.life.is_alive() {
+            return Err(BackendError { message: "the member is dead".into(), no_space: false });
+        }
+        if std::mem::take(&mut lock(&self.store).fail_next) {
+            self.life.world().count("fault: backend error hit");
+            self.life.world().excuse(self.life.member());
+            return Err(BackendError { message: "input/output error".into(), no_space: false });
+        }
+        Ok(())
+    }
+}
+
+impl Backend for SimBackend {
+    type Snapshot = SimBackendSnapshot;
+
+    fn keyspaces(&self) -> Result<Vec<String>, BackendError> {
+        self.check()?;
+        Ok(lock(&self.store).current.keys().cloned().collect())
+    }
+
+    fn create(&self, keyspace: &str) -> Result<(), BackendError> {
+        self.check()?;
+        lock(&self.store).both(|map| {
+            map.entry(keyspace.into()).or_default();
+        });
+        Ok(())
+    }
+
+    fn ingest(
+        &self,
+        keyspace: &str,
+        entries: &mut dyn Iterator<Item = (Bytes, Bytes)>,
+    ) -> Result<(), BackendError> {
+        self.check()?;
+        let entries: Vec<(Bytes, Bytes)> = entries.collect();
+        for pair in entries.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "ingested keys do not ascend in {keyspace}");
+        }
+        let mut store = lock(&self.store);
+        if !store.current.contains_key(keyspace) {
+            let message = format!("ingest into {keyspace}, which does not exist");
+            return Err(BackendError { message, no_space: false });
+        }
+        store.both(|map| {
+            if let Some(keyspace) = map.get_mut(keyspace) {
+                Arc::make_mut(keyspace).extend(entries.iter().cloned());
+            }
+        });
+        Ok(())
+    }
+
+    fn delete(&self, keyspace: &str) -> Result<(), BackendError> {
+        self.check()?;
+        lock(&self.store).both(|map| {
+            map.remove(keyspace);
+        });
+        Ok(())
+    }
+
+    fn commit(&self, changes: Vec<Change>) -> Result<(), BackendError> {
+        self.check()?;
+        let mut store = lock(&self.store);
+        for change in &changes {
+            Store::write(&mut store.current, change);
+        }
+        store.pending.push(changes);
+        Ok(())
+    }
+
+    fn persist(&self) -> Result<(), BackendError> {
+        self.check()?;
+        let mut store = lock(&self.store);
+        for batch in std::mem::take(&mut store.pending) {
+            for change in &batch {
+                Store::write(&mut store.durable, change);
+            }
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<SimBackendSnapshot, BackendError> {
+        self.check()?;
+        Ok(SimBackendSnapshot { keyspaces: lock(&self.store).current.clone() })
+    }
+
+    fn size_bytes(&self) -> u64 {
+        let store = lock(&self.store);
+        let sizes = store.current.values().flat_map(|keyspace| keyspace.iter());
+        sizes.map(|(key, value)| (key.len() + value.len()) as u64).sum()
+    }
+}
+
+impl BackendSnapshot for SimBackendSnapshot {
+    fn get(&self, keyspace: &str, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        Ok(self.keyspaces.get(keyspace).and_then(|keyspace| keyspace.get(key).cloned()))
+    }
+
+    fn scan<'a>(&'a self, keyspace: &str, from: &[u8], to: Option<&[u8]>) -> Scan<'a> {
+        let Some(keyspace) = self.keyspaces.get(keyspace) else {
+            return Box::new(std::iter::empty());
+        };
+        let end = to.map(Bytes::copy_from_slice);
+        let entries = keyspace
+            .range(Bytes::copy_from_slice(from)..)
+            .take_while(move |(key, _)| end.as_ref().is_none_or(|end| *key < end));
+        Box::new(entries.map(|(key, value)| Ok((key.clone(), value.clone()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(key: &'static str) -> Change {
+        Change::Put {
+            keyspace: "meta",
+            key: Bytes::from_static(key.as_bytes()),
+            value: Bytes::from_static(b"value"),
+        }
+    }
+
+    #[test]
+    fn unpersisted_batches_survive_as_a_prefix() {
+        for seed in 0..50 {
+            let mut store = Store::default();
+            store.both(|map| {
+                map.entry("meta".into()).or_default();
+            });
+            for key in ["a", "b", "c"] {
+                Store::write(&mut store.current, &put(key));
+                store.pending.push(vec![put(key)]);
+            }
+            let lost = store.crash(&mut Prng::new(seed));
+            let keys: Vec<&Bytes> = store.current["meta"].keys().collect();
+            let all = ["a", "b", "c"];
+            assert_eq!(keys, all[..3 - lost as usize].iter().collect::<Vec<_>>());
+        }
+    }
+}

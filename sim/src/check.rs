@@ -1,0 +1,247 @@
+//! The checkers: one property a file, judged after every event by what changed.
+//!
+//! They are fed by facts that members state, by messages that leave members, by what became durable
+//! on their disks, and by what clients were told. They know the world's ghost state ([`Ghost`]) and
+//! never ask the code under test for an opinion.
+
+pub mod black_box;
+pub mod facts;
+pub mod ghost;
+pub mod kv_operations;
+pub mod lease_expiry;
+pub mod raft_election;
+pub mod raft_leader;
+pub mod raft_matching;
+pub mod raft_monotone;
+pub mod raft_ordering;
+pub mod raft_quorum;
+pub mod raft_speech;
+pub mod raft_stable;
+pub mod raft_votes;
+pub mod replica_hashes;
+pub mod timeline;
+pub mod wal_failstop;
+pub mod wal_recovery;
+pub mod watch_stream;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base::{Instant, MemberId};
+use node::env::Event;
+use proto::etcdserverpb::{InternalRaftRequest, RangeRequest, RangeResponse};
+use raft::Message;
+
+use crate::disk::log::DurableLog;
+pub use facts::event_numbers;
+pub use ghost::Ghost;
+
+/// A broken property: which, and the values that show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The property's identifier in RELIABILITY.md.
+    pub check: &'static str,
+    /// What was seen.
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.check, self.text)
+    }
+}
+
+/// What a checker says.
+pub type Verdict = Result<(), Violation>;
+
+/// Breaks a property.
+macro_rules! violated {
+    ($check:literal, $($text:tt)*) => {
+        Err($crate::check::Violation { check: $check, text: format!($($text)*) })
+    };
+}
+pub(crate) use violated;
+
+/// How often each property was judged.
+#[derive(Debug, Default)]
+pub struct Tally(RefCell<BTreeMap<&'static str, u64>>);
+
+impl Tally {
+    /// Counts one judgement.
+    pub fn hit(&self, check: &'static str) {
+        *self.0.borrow_mut().entry(check).or_default() += 1;
+    }
+
+    /// All counts.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.0.borrow().clone()
+    }
+}
+
+/// One event and what surrounds it. The ghost is the one before the event.
+pub struct Step<'a> {
+    /// When, on the world's clock.
+    pub now: Instant,
+    /// Who states it.
+    pub member: usize,
+    /// What is stated.
+    pub event: &'a Event,
+    /// What is known of all members.
+    pub ghost: &'a Ghost,
+    /// What every crash preserves of this member's log.
+    pub durable: &'a DurableLog,
+    /// Counts judgements.
+    pub tally: &'a Tally,
+}
+
+/// A message that leaves a member.
+pub struct Speech<'a> {
+    /// Who speaks.
+    pub member: usize,
+    /// What is said.
+    pub message: &'a Message,
+    /// What is known of all members.
+    pub ghost: &'a Ghost,
+    /// What every crash preserves of this member's log.
+    pub durable: &'a DurableLog,
+    /// Counts judgements.
+    pub tally: &'a Tally,
+}
+
+/// All checkers of one run.
+pub struct Checks {
+    ghost: Ghost,
+    tally: Tally,
+    election: raft_election::Election,
+    votes: raft_votes::Votes,
+    monotone: raft_monotone::Monotone,
+    recovery: wal_recovery::Recovery,
+    failstop: wal_failstop::FailStop,
+    /// The committed log as the oracle reads it.
+    pub timeline: timeline::Timeline,
+    /// What clients know.
+    pub operations: kv_operations::Operations,
+    /// What clients know of leases.
+    pub leases: lease_expiry::Leases,
+}
+
+impl Checks {
+    /// Checkers of a cluster whose members have these ids and these settings.
+    #[must_use]
+    pub fn new(ids: Vec<MemberId>, settings: model::Settings) -> Checks {
+        let count = ids.len();
+        Checks {
+            ghost: Ghost::new(ids),
+            tally: Tally::default(),
+            election: raft_election::Election::default(),
+            votes: raft_votes::Votes::default(),
+            monotone: raft_monotone::Monotone::new(count),
+            recovery: wal_recovery::Recovery::new(count),
+            failstop: wal_failstop::FailStop::new(count),
+            timeline: timeline::Timeline::new(settings),
+            operations: kv_operations::Operations::default(),
+            leases: lease_expiry::Leases::default(),
+        }
+    }
+
+    /// What is known of all members.
+    #[must_use]
+    pub fn ghost(&self) -> &Ghost {
+        &self.ghost
+    }
+
+    /// How often each property was judged.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Judges a fact and remembers it.
+    pub fn event(
+        &mut self,
+        now: Instant,
+        member: usize,
+        durable: &DurableLog,
+        event: &Event,
+    ) -> Verdict {
+        let step =
+            Step { now, member, event, ghost: &self.ghost, durable, tally: &self.tally };
+        let verdict = self
+            .election
+            .step(&step)
+            .and_then(|()| raft_leader::step(&step))
+            .and_then(|()| raft_matching::step(&step))
+            .and_then(|()| raft_ordering::step(&step))
+            .and_then(|()| raft_quorum::step(&step))
+            .and_then(|()| raft_stable::step(&step))
+            .and_then(|()| self.monotone.step(&step))
+            .and_then(|()| self.recovery.step(&step))
+            .and_then(|()| self.failstop.step(&step))
+            .and_then(|()| self.leases.step(&step))
+            .and_then(|()| self.timeline.step(&step));
+        self.ghost.take(member, event);
+        verdict
+    }
+
+    /// Judges a message that leaves a member.
+    pub fn sent(&mut self, member: usize, message: &Message, durable: &DurableLog) -> Verdict {
+        let speech =
+            Speech { member, message, ghost: &self.ghost, durable, tally: &self.tally };
+        self.votes
+            .speech(&speech)
+            .and_then(|()| raft_speech::speech(&speech))
+            .and_then(|()| self.recovery.speech(&speech))
+            .and_then(|()| self.failstop.speech(&speech))
+    }
+
+    /// Judges an acknowledged write.
+    pub fn wrote(
+        &mut self,
+        before: &kv_operations::Before,
+        request: &InternalRaftRequest,
+        answer: model::Response,
+    ) -> Verdict {
+        self.operations.wrote(&self.timeline, &self.tally, before, request, answer).map(|_| ())
+    }
+
+    /// Judges an answered range.
+    pub fn read(
+        &mut self,
+        before: &kv_operations::Before,
+        is_linearizable: bool,
+        request: &RangeRequest,
+        answer: RangeResponse,
+    ) -> Verdict {
+        let Checks { operations, timeline, tally, .. } = self;
+        operations.read(timeline, tally, before, is_linearizable, request, answer)
+    }
+
+    /// What every crash preserves of a member's log has changed.
+    pub fn durable(&mut self, member: usize, durable: &DurableLog) -> Verdict {
+        self.ghost.set_durable(member, durable);
+        Ok(())
+    }
+
+    /// A sync of a member failed in its present incarnation.
+    pub fn sync_failed(&mut self, member: usize) {
+        self.failstop.sync_failed(member);
+    }
+
+    /// A member crashed, or stopped itself; its disk preserves `durable`.
+    pub fn crashed(&mut self, member: usize, durable: &DurableLog) {
+        self.ghost.set_durable(member, durable);
+        self.ghost.crashed(member);
+        self.failstop.crashed(member);
+        self.recovery.crashed(member, durable);
+    }
+
+    /// A fault damaged what a member's log had made durable: it may lose entries if it says so.
+    pub fn log_damaged(&mut self, member: usize) {
+        self.recovery.damaged(member);
+    }
+}

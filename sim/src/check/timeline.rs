@@ -1,0 +1,193 @@
+//! The committed log as the oracle reads it: what each entry answers, which revision it leads to,
+//! which events it causes. It grows with the first application of each index by any member, and
+//! later applications are compared with it.
+//!
+//! - A3: answers are equal on all members, and over every replay.
+//! - V4: the revision after each entry is the oracle's: one more after an effective write, the same
+//!   otherwise, also over crashes and snapshots.
+//! - A1: no entry is skipped or applied to another state than the log's. Judged by answers and
+//!   revisions at every index; the content itself is compared by V3's audits and by H1.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::checksum::{crc32c, crc32c_append};
+use model::{Error, Oracle, Response, Settings};
+use node::env::Event;
+use prost::Message;
+use proto::etcdserverpb::InternalRaftRequest;
+
+use super::{Step, Verdict, violated};
+
+/// One entry's place in the history.
+#[derive(Clone, Debug)]
+pub struct Ruled {
+    /// What the oracle answers.
+    pub response: Result<Response, Error>,
+    /// The revision afterwards.
+    pub revision: i64,
+    /// The answer's checksum on the member that applied it first.
+    pub answer: u32,
+    /// The term of the entry.
+    pub term: u64,
+}
+
+/// The history of the state, by index and by revision.
+pub struct Timeline {
+    oracle: Oracle,
+    ruled: BTreeMap<u64, Ruled>,
+    /// The indexes of each request, by its encoding without id and caller.
+    requests: BTreeMap<Vec<u8>, Vec<u64>>,
+    /// Revisions at which the revocation of a lease deleted keys (E3).
+    revocations: BTreeSet<i64>,
+}
+
+/// A request without what the member adds to it.
+#[must_use]
+pub fn bare(mut request: InternalRaftRequest) -> Vec<u8> {
+    request.header = None;
+    request.id = 0;
+    request.encode_to_vec()
+}
+
+impl Timeline {
+    /// An empty history under these settings.
+    #[must_use]
+    pub fn new(settings: Settings) -> Timeline {
+        Timeline {
+            oracle: Oracle::new(settings),
+            ruled: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            revocations: BTreeSet::new(),
+        }
+    }
+
+    /// Judges an application.
+    pub fn step(&mut self, step: &Step<'_>) -> Verdict {
+        let Event::Applied { index, term, data, answer, revision, .. } = step.event else {
+            return Ok(());
+        };
+        let index = index.get();
+        if index == self.last() + 1 {
+            let is_normal = step.ghost.members[step.member].log.get(&index).is_none_or(|entry| {
+                entry.checksum == crc32c_append(crc32c(&[0]), data)
+            });
+            self.rule(index, term.get(), if is_normal { data } else { &[] }, *answer);
+        }
+        let Some(ruled) = self.ruled.get(&index) else { return Ok(()) };
+        for check in ["A1", "A3", "V4"] {
+            step.tally.hit(check);
+        }
+        let who = step.member + 1;
+        if *revision != ruled.revision {
+            return violated!(
+                "V4",
+                "member {who} is at revision {revision} after entry {index}, the oracle at {}",
+                ruled.revision
+            );
+        }
+        if *answer != ruled.answer {
+            return violated!(
+                "A3",
+                "member {who} answers entry {index} with checksum {answer:x}, another one with {:x}",
+                ruled.answer
+            );
+        }
+        Ok(())
+    }
+
+    /// Lets the oracle rule on the next entry.
+    pub(crate) fn rule(&mut self, index: u64, term: u64, data: &[u8], answer: u32) {
+        let mut response = Ok(Response::Empty);
+        if let Ok(request) = InternalRaftRequest::decode(data)
+            && !data.is_empty()
+        {
+            let before = self.oracle.revision();
+            response = self.oracle.apply(&request).response;
+            if request.lease_revoke.is_some() && self.oracle.revision() > before {
+                self.revocations.insert(self.oracle.revision());
+            }
+            self.requests.entry(bare(request)).or_default().push(index);
+        }
+        let revision = self.oracle.revision();
+        self.ruled.insert(index, Ruled { response, revision, answer, term });
+    }
+
+    /// The last index that somebody applied.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.ruled.last_key_value().map_or(0, |(&index, _)| index)
+    }
+
+    /// The revision after an index; `None` while nobody has applied it.
+    #[must_use]
+    pub fn revision_at(&self, index: u64) -> Option<i64> {
+        if index == 0 {
+            return Some(1);
+        }
+        self.ruled.get(&index).map(|ruled| ruled.revision)
+    }
+
+    /// The indexes at which a request stands in the log, ascending.
+    #[must_use]
+    pub fn places(&self, request: &InternalRaftRequest) -> &[u64] {
+        self.requests.get(&bare(request.clone())).map_or(&[], Vec::as_slice)
+    }
+
+    /// The ruling on an index.
+    #[must_use]
+    pub fn ruled(&self, index: u64) -> Option<&Ruled> {
+        self.ruled.get(&index)
+    }
+
+    /// Whether a revision deleted the keys of a lease.
+    #[must_use]
+    pub fn is_revocation(&self, revision: i64) -> bool {
+        self.revocations.contains(&revision)
+    }
+
+    /// The state after the last index.
+    #[must_use]
+    pub fn oracle(&self) -> &Oracle {
+        &self.oracle
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::{Index, Term};
+    use node::env::Event;
+    use prost::Message;
+    use proto::etcdserverpb::{DeleteRangeRequest, InternalRaftRequest, PutRequest};
+
+    use crate::check::testing::Play;
+
+    pub fn applied(index: u64, request: &InternalRaftRequest, answer: u32, revision: i64) -> Event {
+        let data = request.encode_to_vec().into();
+        let (index, term) = (Index(index), Term(1));
+        Event::Applied { index, term, data, answer, revision, chain: 0 }
+    }
+
+    fn put() -> InternalRaftRequest {
+        let put = PutRequest { key: "key".into(), value: "value".into(), ..Default::default() };
+        InternalRaftRequest { put: Some(put), ..Default::default() }
+    }
+
+    #[test]
+    fn an_answer_that_differs_between_members_breaks_a3() {
+        let mut play = Play::new(2);
+        play.commit_requests(0, &[put()]);
+        play.commit_requests(1, &[put()]);
+        play.event(0, &applied(1, &put(), 7, 2)).expect("the first");
+        let broken = play.event(1, &applied(1, &put(), 8, 2)).expect_err("another answer");
+        assert_eq!(broken.check, "A3");
+    }
+
+    #[test]
+    fn an_empty_delete_that_counts_breaks_v4() {
+        let mut play = Play::new(1);
+        let delete = DeleteRangeRequest { key: "none".into(), ..Default::default() };
+        let delete = InternalRaftRequest { delete_range: Some(delete), ..Default::default() };
+        play.commit_requests(0, std::slice::from_ref(&delete));
+        assert_eq!(play.event(0, &applied(1, &delete, 7, 2)).expect_err("not 2").check, "V4");
+    }
+}

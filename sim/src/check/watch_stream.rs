@@ -1,0 +1,310 @@
+//! etcd's watch guarantees, judged response by response for one watch of one client.
+//!
+//! W1 filter, W2 ordered, W3 unique, W4 atomic, W5 reliable (the oracle's events between the first
+//! expected and the last delivered revision, deep equality), W6 resumable (W5 from the start
+//! revision), W7 bookmarkable; beyond them W8 (prev_kv exact, absent only where it may be), W10
+//! (nothing below the start), W11 (a cancellation by compaction only of what was compacted), W13
+//! (nothing that is not committed), W14 (the header's revision covers the events).
+//!
+//! It does not verify fragments; the workload does not ask for them.
+
+use proto::etcdserverpb::{WatchCreateRequest, WatchResponse};
+use proto::mvccpb::Event;
+
+use super::timeline::Timeline;
+use super::{Tally, Verdict, violated};
+
+/// One watch as its client sees it.
+#[derive(Clone, Debug)]
+pub struct WatchStream {
+    request: WatchCreateRequest,
+    /// The first revision that was not yet seen or ruled out; unknown until the watch is created.
+    next: Option<i64>,
+    /// The revision of the last event.
+    last: i64,
+    /// The header of the last response.
+    header: i64,
+    is_canceled: bool,
+}
+
+impl WatchStream {
+    /// A watch that was asked for.
+    #[must_use]
+    pub fn new(request: WatchCreateRequest) -> WatchStream {
+        WatchStream { request, next: None, last: 0, header: 0, is_canceled: false }
+    }
+
+    /// Where a watch has to start that goes on after this one.
+    #[must_use]
+    pub fn next(&self) -> Option<i64> {
+        self.next
+    }
+
+    /// Whether the server ended it.
+    #[must_use]
+    pub fn is_canceled(&self) -> bool {
+        self.is_canceled
+    }
+
+    /// Judges a response.
+    pub fn response(
+        &mut self,
+        timeline: &Timeline,
+        tally: &Tally,
+        response: &WatchResponse,
+    ) -> Verdict {
+        let header = response.header.as_ref().map_or(0, |header| header.revision);
+        if response.created {
+            let start = self.request.start_revision;
+            self.next = Some(if start == 0 { header + 1 } else { start });
+        }
+        if response.canceled {
+            return self.canceled(timeline, tally, response);
+        }
+        if response.created && response.events.is_empty() {
+            return Ok(());
+        }
+        let Some(next) = self.next else {
+            return violated!("W12", "{response:?} came before the watch was created");
+        };
+        tally.hit("W14");
+        if header < self.header {
+            return violated!("W14", "header {header} after header {}: {response:?}", self.header);
+        }
+        self.header = header;
+        if response.events.is_empty() {
+            return self.progress(timeline, tally, next, header);
+        }
+        self.events(timeline, tally, next, header, &response.events)
+    }
+
+    fn canceled(&mut self, timeline: &Timeline, tally: &Tally, response: &WatchResponse) -> Verdict {
+        self.is_canceled = true;
+        let compacted = response.compact_revision;
+        let Some(next) = self.next.filter(|_| compacted > 0) else { return Ok(()) };
+        tally.hit("W11");
+        let known = timeline.oracle().compacted();
+        if compacted > known || next >= compacted {
+            return violated!(
+                "W11",
+                "a watch whose next revision is {next} is canceled as compacted at {compacted}; \
+                 the compaction stands at {known}"
+            );
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, timeline: &Timeline, tally: &Tally, next: i64, header: i64) -> Verdict {
+        tally.hit("W7");
+        let missed = self.expected(timeline, next, header.min(timeline.oracle().revision()));
+        if let Some((revision, event)) = missed.first() {
+            return violated!(
+                "W7",
+                "progress {header} overtakes revision {revision}: {event:?}; next was {next}"
+            );
+        }
+        self.next = Some(next.max(header + 1));
+        Ok(())
+    }
+
+    fn events(
+        &mut self,
+        timeline: &Timeline,
+        tally: &Tally,
+        next: i64,
+        header: i64,
+        events: &[Event],
+    ) -> Verdict {
+        for check in ["W1", "W2", "W3", "W4", "W5", "W6"] {
+            tally.hit(check);
+        }
+        let mut before = (self.last, None);
+        for (number, event) in events.iter().enumerate() {
+            let kv = event.kv.clone().unwrap_or_default();
+            let revision = kv.mod_revision;
+            if !self.wants(event) {
+                return violated!("W1", "{:?} does not want {event:?}", self.request);
+            }
+            if revision < before.0 {
+                return violated!("W2", "revision {revision} after {}: {event:?}", before.0);
+            }
+            if number == 0 && revision == self.last {
+                return violated!("W4", "revision {revision} is split over two responses");
+            }
+            if (revision, Some(&kv.key)) == (before.0, before.1.as_ref()) {
+                return violated!("W3", "{event:?} is delivered twice");
+            }
+            if revision < next {
+                return violated!("W7", "revision {revision}, but {next} was the next: {event:?}");
+            }
+            before = (revision, Some(kv.key));
+        }
+        let last = before.0;
+        if last > timeline.oracle().revision() {
+            return violated!("W13", "revision {last} is not committed");
+        }
+        if header < last {
+            return violated!("W14", "header {header} is below event {last}");
+        }
+        self.reliable(timeline, tally, next, last, events)?;
+        if events.iter().any(|event| is_of_revocation(timeline, event)) {
+            tally.hit("E3");
+        }
+        self.last = last;
+        self.next = Some(last + 1);
+        Ok(())
+    }
+
+    fn reliable(
+        &self,
+        timeline: &Timeline,
+        tally: &Tally,
+        next: i64,
+        last: i64,
+        events: &[Event],
+    ) -> Verdict {
+        let expected = self.expected(timeline, next, last);
+        let compacted = timeline.oracle().compacted();
+        for (number, (revision, wanted)) in expected.iter().enumerate() {
+            let Some(event) = events.get(number) else {
+                return violated!("W5", "revision {revision} is missing: {wanted:?}");
+            };
+            let mut wanted = wanted.clone();
+            if !self.request.prev_kv {
+                wanted.prev_kv = None;
+            } else if *revision > compacted {
+                tally.hit("W8");
+            } else {
+                // It was there when the event was made, or was not; the oracle cannot tell any more.
+                wanted.prev_kv.clone_from(&event.prev_kv);
+            }
+            if *event != wanted {
+                return violated!("W5", "expected {wanted:?}, delivered {event:?}");
+            }
+        }
+        if expected.len() != events.len() {
+            return violated!("W5", "{} events expected, delivered {events:?}", expected.len());
+        }
+        Ok(())
+    }
+
+    /// Judges, at the end, that nothing is outstanding (W16): the first event that is.
+    pub fn caught_up(&self, timeline: &Timeline, tally: &Tally) -> Verdict {
+        let Some(next) = self.next.filter(|_| !self.is_canceled) else { return Ok(()) };
+        tally.hit("W16");
+        match self.expected(timeline, next, timeline.oracle().revision()).first() {
+            None => Ok(()),
+            Some((revision, event)) => violated!(
+                "W16",
+                "the watch {:?} never received revision {revision}: {event:?}",
+                self.request
+            ),
+        }
+    }
+
+    fn expected(&self, timeline: &Timeline, from: i64, to: i64) -> Vec<(i64, Event)> {
+        if to < from {
+            return Vec::new();
+        }
+        let mut events = timeline.oracle().events(from, to);
+        events.retain(|(_, event)| self.wants(event));
+        events
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        // A filter's number is the type of event that it drops.
+        let filtered = self.request.filters.contains(&event.r#type);
+        let key = event.kv.as_ref().map_or(&[][..], |kv| &kv.key);
+        !filtered && model::contains(&self.request.key, &self.request.range_end, key)
+    }
+}
+
+fn is_of_revocation(timeline: &Timeline, event: &Event) -> bool {
+    event.kv.as_ref().is_some_and(|kv| timeline.is_revocation(kv.mod_revision))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Settings;
+    use model::oracle::header;
+    use proto::etcdserverpb::{InternalRaftRequest, PutRequest};
+
+    use super::*;
+    use crate::check::testing::timeline;
+
+    fn put(value: &'static str) -> InternalRaftRequest {
+        let put = PutRequest { key: "key".into(), value: value.into(), ..Default::default() };
+        InternalRaftRequest { put: Some(put), ..Default::default() }
+    }
+
+    struct Stream(Timeline, Tally, WatchStream);
+
+    impl Stream {
+        fn new() -> Stream {
+            let timeline = timeline(Settings::default(), &[put("a"), put("b"), put("c")]);
+            let request = WatchCreateRequest {
+                key: "key".into(),
+                start_revision: 2,
+                ..Default::default()
+            };
+            let mut stream = Stream(timeline, Tally::default(), WatchStream::new(request));
+            stream.give(WatchResponse { created: true, ..response(1) }).expect("created");
+            stream
+        }
+
+        fn give(&mut self, response: WatchResponse) -> Verdict {
+            self.2.response(&self.0, &self.1, &response)
+        }
+
+        fn deliver(&mut self, revisions: &[i64]) -> Verdict {
+            let mut events = Vec::new();
+            for &revision in revisions {
+                let of = self.0.oracle().events(revision, revision);
+                events.extend(of.into_iter().map(|(_, event)| Event { prev_kv: None, ..event }));
+            }
+            let last = *revisions.last().expect("some revision");
+            self.give(WatchResponse { events, ..response(last) })
+        }
+    }
+
+    fn response(revision: i64) -> WatchResponse {
+        WatchResponse { header: header(revision), ..Default::default() }
+    }
+
+    #[test]
+    fn a_gap_breaks_w5_and_a_repetition_w4() {
+        let mut stream = Stream::new();
+        stream.deliver(&[2]).expect("the first");
+        assert_eq!(stream.deliver(&[2]).expect_err("again").check, "W4");
+        assert_eq!(stream.deliver(&[4]).expect_err("3 is missing").check, "W5");
+        stream.deliver(&[3, 4]).expect("both");
+        stream.2.caught_up(&stream.0, &stream.1).expect("all");
+    }
+
+    #[test]
+    fn going_back_breaks_w2_and_foreign_keys_w1() {
+        let mut stream = Stream::new();
+        assert_eq!(stream.deliver(&[3, 2]).expect_err("backwards").check, "W2");
+        let mut stream = Stream::new();
+        let mut event = stream.0.oracle().events(2, 2).remove(0).1;
+        if let Some(kv) = &mut event.kv {
+            kv.key = "other".into();
+        }
+        let foreign = WatchResponse { events: vec![event], ..response(2) };
+        assert_eq!(stream.give(foreign).expect_err("not its key").check, "W1");
+    }
+
+    #[test]
+    fn progress_ahead_of_events_breaks_w7_and_silence_w16() {
+        let mut stream = Stream::new();
+        assert_eq!(stream.give(response(3)).expect_err("2 was not delivered").check, "W7");
+        assert_eq!(stream.2.caught_up(&stream.0, &stream.1).expect_err("behind").check, "W16");
+    }
+
+    #[test]
+    fn a_cancellation_without_compaction_breaks_w11() {
+        let mut stream = Stream::new();
+        let canceled = WatchResponse { canceled: true, compact_revision: 3, ..response(0) };
+        assert_eq!(stream.give(canceled).expect_err("nothing was compacted").check, "W11");
+    }
+}

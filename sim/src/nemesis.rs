@@ -1,0 +1,214 @@
+//! Executes the faults of a plan at their times, and heals at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Instant;
+
+use crate::cluster::Cluster;
+use crate::net::{self, LinkFaults};
+use crate::plan::{Fault, Plan};
+use crate::sync::lock;
+use crate::workload::Doors;
+use crate::world::World;
+
+/// What a fault may touch.
+#[derive(Clone)]
+pub struct Nemesis {
+    /// The world.
+    pub world: Arc<World>,
+    /// The members.
+    pub cluster: Arc<Cluster>,
+    /// The ways between clients and members.
+    pub doors: Arc<Doors>,
+    /// How links behave without a fault.
+    pub links: LinkFaults,
+}
+
+impl Nemesis {
+    /// Lets all faults of a plan happen, counted from `start`; each runs beside the others.
+    pub fn unleash(&self, plan: &Plan, start: Instant) {
+        for timed in &plan.faults {
+            let nemesis = self.clone();
+            let fault = timed.fault.clone();
+            let at = start + Duration::from_millis(timed.at_ms);
+            madsim::task::spawn(async move {
+                nemesis.world.clock.sleep_until(at).await;
+                nemesis.world.say(0, format_args!("{fault:?}"));
+                nemesis.world.record(0, fault.name(), &[]);
+                nemesis.world.count(fault.name());
+                nemesis.execute(fault).await;
+            });
+        }
+    }
+
+    async fn wait(&self, ms: u64) {
+        self.world.clock.sleep(Duration::from_millis(ms)).await;
+    }
+
+    async fn execute(&self, fault: Fault) {
+        match fault {
+            Fault::Crash { member, down_ms } => self.crash(&[member], down_ms).await,
+            Fault::CrashInSync { member, down_ms } => self.crash_in_sync(member, down_ms).await,
+            Fault::CrashLoop { member, times } => {
+                self.cluster.crash_boots(member, times);
+                self.crash(&[member], 1).await;
+            }
+            Fault::PowerLoss { down_ms } => {
+                let all: Vec<usize> = (0..self.cluster.size()).collect();
+                self.crash(&all, down_ms).await;
+            }
+            Fault::Pause { member, ms } => {
+                self.cluster.pause(member, true);
+                self.wait(ms).await;
+                self.cluster.pause(member, false);
+            }
+            Fault::BitRot { member, down_ms } => self.bit_rot(member, down_ms).await,
+            fault => self.execute_rest(fault).await,
+        }
+    }
+
+    async fn execute_rest(&self, fault: Fault) {
+        match fault {
+            Fault::Partition { side, ms } => self.partition(&side, ms).await,
+            Fault::OneWay { from, to, ms } => {
+                self.cut(&[(from, to)], true);
+                self.wait(ms).await;
+                self.cut(&[(from, to)], false);
+            }
+            Fault::BadLinks { links, ms } => {
+                self.set_links(&links);
+                self.wait(ms).await;
+                self.set_links(&self.links);
+            }
+            Fault::Clog { from, to, ms } => {
+                net::clog(&self.world, from, to, true);
+                self.wait(ms).await;
+                net::clog(&self.world, from, to, false);
+            }
+            Fault::ClientCut { member, answers_only, ms } => {
+                self.doors.cut(member, answers_only, true);
+                self.wait(ms).await;
+                self.doors.cut(member, answers_only, false);
+            }
+            fault => self.break_disk(fault).await,
+        }
+    }
+
+    async fn break_disk(&self, fault: Fault) {
+        let disk = |member: usize| lock(&self.world.seats[member].disk);
+        match fault {
+            Fault::DiskStall { member, ms } => {
+                let until = self.world.clock.now() + Duration::from_millis(ms);
+                disk(member).faults.stalled_until = until;
+            }
+            Fault::SlowDisk { member, factor, ms } => {
+                disk(member).faults.slowness = factor;
+                self.wait(ms).await;
+                disk(member).faults.slowness = 1;
+            }
+            Fault::SyncFailure { member, failure, .. } => {
+                disk(member).faults.fail_sync = Some(failure);
+            }
+            Fault::WriteError { member, .. } => disk(member).faults.fail_writes = 1,
+            Fault::DiskFull { member, ms } => {
+                disk(member).faults.full = true;
+                self.wait(ms).await;
+                disk(member).faults.full = false;
+            }
+            Fault::BackendError { member, .. } => {
+                lock(&self.world.seats[member].store).fail_next = true;
+            }
+            other => unreachable!("{other:?} is no fault of a disk"),
+        }
+    }
+
+    async fn crash(&self, members: &[usize], down_ms: u64) {
+        for &member in members {
+            self.cluster.hold(member);
+            self.cluster.crash(member);
+        }
+        self.wait(down_ms).await;
+        for &member in members {
+            self.cluster.release(member);
+        }
+    }
+
+    /// Waits, for a second at most, until something is unsynced, and takes the power then.
+    async fn crash_in_sync(&self, member: usize, down_ms: u64) {
+        for _ in 0..4_000 {
+            if lock(&self.world.seats[member].disk).is_unsynced() {
+                break;
+            }
+            self.world.clock.sleep(Duration::from_micros(250)).await;
+        }
+        self.crash(&[member], down_ms).await;
+    }
+
+    async fn partition(&self, side: &[usize], ms: u64) {
+        let others: Vec<usize> =
+            (0..self.cluster.size()).filter(|member| !side.contains(member)).collect();
+        let pairs: Vec<(usize, usize)> = side
+            .iter()
+            .flat_map(|&one| others.iter().flat_map(move |&two| [(one, two), (two, one)]))
+            .collect();
+        self.cut(&pairs, true);
+        self.wait(ms).await;
+        self.cut(&pairs, false);
+    }
+
+    fn cut(&self, pairs: &[(usize, usize)], cut: bool) {
+        let now = self.world.clock.now();
+        let mut net = lock(&self.world.net);
+        for &(from, to) in pairs {
+            net.set_cut(now, from, to, cut);
+        }
+    }
+
+    fn set_links(&self, links: &LinkFaults) {
+        let mut net = lock(&self.world.net);
+        for from in 0..self.cluster.size() {
+            for to in 0..self.cluster.size() {
+                net.set_faults(from, to, links.clone());
+            }
+        }
+    }
+
+    async fn bit_rot(&self, member: usize, down_ms: u64) {
+        self.cluster.hold(member);
+        self.cluster.crash(member);
+        if let Some((name, offset)) = lock(&self.world.seats[member].disk).rot_log() {
+            self.world.count("disk: bits rotten");
+            self.world.say(member + 1, format_args!("bit rot in {name} at {offset}"));
+            self.cluster.damaged(member);
+        }
+        self.wait(down_ms).await;
+        self.cluster.release(member);
+    }
+
+    /// Ends all faults and starts all members.
+    pub fn heal(&self) {
+        let size = self.cluster.size();
+        for from in 0..size {
+            for to in 0..size {
+                net::clog(&self.world, from, to, false);
+            }
+        }
+        lock(&self.world.net).heal(self.world.clock.now(), &self.links);
+        self.doors.open();
+        for member in 0..size {
+            let seat = &self.world.seats[member];
+            let mut disk = lock(&seat.disk);
+            disk.faults.stalled_until = Instant::ORIGIN;
+            disk.faults.slowness = 1;
+            disk.faults.fail_sync = None;
+            disk.faults.fail_writes = 0;
+            disk.faults.full = false;
+            drop(disk);
+            lock(&seat.store).fail_next = false;
+            self.cluster.pause(member, false);
+            self.cluster.crash_boots(member, 0);
+            self.cluster.start(member);
+        }
+    }
+}

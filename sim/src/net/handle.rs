@@ -1,0 +1,207 @@
+//! The network as one incarnation of a member sees it.
+
+use std::collections::BTreeSet;
+use std::future::{pending, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base::{Instant, MemberId};
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use node::env::{CallError, Net, PeerAddress, PeerCall, PeerRequest, PeerResponse};
+use raft::Message;
+use tokio::sync::{mpsc, oneshot};
+
+use super::snapshot::{self, SimSnapshot};
+use super::{Port, Route, port_channel, transmit};
+use crate::sync::lock;
+use crate::world::Life;
+
+/// Time until a refused connection is noticed.
+const REFUSED_TIME: Duration = Duration::from_millis(1);
+
+/// What the network holds of a port.
+pub struct PortSenders {
+    pub(super) messages: mpsc::Sender<Message>,
+    pub(super) calls: mpsc::Sender<PeerCall>,
+    pub(super) snapshots: mpsc::Sender<SimSnapshot>,
+}
+
+struct Receivers {
+    messages: Mutex<mpsc::Receiver<Message>>,
+    calls: Mutex<mpsc::Receiver<PeerCall>>,
+    snapshots: Mutex<mpsc::Receiver<SimSnapshot>>,
+    peers: Mutex<BTreeSet<MemberId>>,
+    unreachable: Mutex<BTreeSet<MemberId>>,
+}
+
+/// The network of one incarnation.
+#[derive(Clone)]
+pub struct SimNet {
+    life: Life,
+    receivers: Arc<Receivers>,
+}
+
+/// Connects an incarnation; an earlier one of the member receives nothing any more.
+#[must_use]
+pub fn open_port(life: &Life) -> SimNet {
+    let (messages, message_receiver) = port_channel();
+    let (calls, call_receiver) = port_channel();
+    let (snapshots, snapshot_receiver) = port_channel();
+    let world = life.world();
+    lock(&world.net).ports[life.member()] = Some(Port {
+        senders: PortSenders { messages, calls, snapshots },
+        incarnation: life.incarnation(),
+        since: world.clock.now(),
+    });
+    let receivers = Receivers {
+        messages: Mutex::new(message_receiver),
+        calls: Mutex::new(call_receiver),
+        snapshots: Mutex::new(snapshot_receiver),
+        peers: Mutex::default(),
+        unreachable: Mutex::default(),
+    };
+    SimNet { life: life.clone(), receivers: Arc::new(receivers) }
+}
+
+async fn receive<T>(queue: &Mutex<mpsc::Receiver<T>>) -> T {
+    let next = poll_fn(|cx| lock(queue).poll_recv(cx)).await;
+    match next {
+        Some(item) => item,
+        None => pending().await,
+    }
+}
+
+impl SimNet {
+    pub(super) fn life(&self) -> &Life {
+        &self.life
+    }
+
+    pub(super) fn number(&self, id: MemberId) -> Option<usize> {
+        lock(&self.life.world().net).number(id)
+    }
+
+    pub(super) fn route(&self, to: usize) -> Route {
+        lock(&self.life.world().net).route(self.life.member(), to)
+    }
+
+    fn route_back(&self, to: usize) -> Route {
+        lock(&self.life.world().net).route(to, self.life.member())
+    }
+
+    /// The port of a member that is up: where calls and snapshots go, and which incarnation.
+    pub(super) fn port(
+        &self,
+        to: usize,
+    ) -> Option<(mpsc::Sender<PeerCall>, mpsc::Sender<SimSnapshot>, u64)> {
+        let net = lock(&self.life.world().net);
+        let port = net.ports[to].as_ref()?;
+        Some((port.senders.calls.clone(), port.senders.snapshots.clone(), port.incarnation))
+    }
+
+    async fn ask(&self, to: usize, request: PeerRequest) -> Result<PeerResponse, CallError> {
+        let clock = &self.life.world().clock;
+        match self.route(to) {
+            Route::Arrives(delay) => clock.sleep(delay).await,
+            Route::Lost => pending().await,
+            Route::Unreachable => {
+                clock.sleep(REFUSED_TIME).await;
+                return Err(CallError::Unreachable("connection refused".into()));
+            }
+        }
+        let (answer, answered) = oneshot::channel();
+        let from = self.life.seat().id;
+        if let Some((calls, _, _)) = self.port(to) {
+            let _ = calls.try_send(PeerCall { from, request, answer });
+        }
+        let Ok(answer) = answered.await else { return pending().await };
+        match self.route_back(to) {
+            Route::Arrives(delay) => clock.sleep(delay).await,
+            Route::Lost | Route::Unreachable => pending().await,
+        }
+        answer.map_err(CallError::Refused)
+    }
+}
+
+impl Net for SimNet {
+    type Snapshot = SimSnapshot;
+
+    fn set_peers(&self, peers: Vec<PeerAddress>) {
+        *lock(&self.receivers.peers) = peers.into_iter().map(|peer| peer.id).collect();
+    }
+
+    fn send(&self, message: Message) {
+        if !self.life.is_alive() {
+            return;
+        }
+        let world = self.life.world();
+        let member = self.life.member();
+        world.sent(member, &message);
+        let to = message.to;
+        let Some(number) = self.number(to) else { return };
+        if !lock(&self.receivers.peers).contains(&to) {
+            world.count("net: not a peer");
+            return;
+        }
+        world.record(member + 1, "send", &[number as u64, message.term.get()]);
+        if !transmit(world, member, number, message) {
+            lock(&self.receivers.unreachable).insert(to);
+        }
+    }
+
+    async fn receive(&self) -> Message {
+        let message = receive(&self.receivers.messages).await;
+        let world = self.life.world();
+        let from = world.member_of(message.from).unwrap_or(usize::MAX);
+        world.record(self.life.member() + 1, "receive", &[from as u64, message.term.get()]);
+        message
+    }
+
+    fn take_unreachable(&self) -> Vec<MemberId> {
+        std::mem::take(&mut *lock(&self.receivers.unreachable)).into_iter().collect()
+    }
+
+    fn connected_since(&self, to: MemberId) -> Option<Instant> {
+        let number = self.number(to)?;
+        let since = lock(&self.life.world().net).connected_since(self.life.member(), number)?;
+        Some(self.life.seat().clock.from_world(since))
+    }
+
+    async fn call(
+        &self,
+        to: MemberId,
+        request: PeerRequest,
+        deadline: Instant,
+    ) -> Result<PeerResponse, CallError> {
+        let Some(number) = self.number(to) else {
+            return Err(CallError::Unreachable("no such member".into()));
+        };
+        let world = self.life.world();
+        world.count("net: calls");
+        let until = self.life.seat().clock.to_world(deadline);
+        let ask = pin!(self.ask(number, request));
+        match select(ask, world.clock.sleep_until(until)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(CallError::TimedOut),
+        }
+    }
+
+    async fn next_call(&self) -> PeerCall {
+        receive(&self.receivers.calls).await
+    }
+
+    async fn send_snapshot(
+        &self,
+        message: Message,
+        body: mpsc::Receiver<Bytes>,
+        bytes: u64,
+    ) -> Result<(), CallError> {
+        self.life.world().sent(self.life.member(), &message);
+        snapshot::send(self, message, body, bytes).await
+    }
+
+    async fn next_snapshot(&self) -> SimSnapshot {
+        receive(&self.receivers.snapshots).await
+    }
+}

@@ -1,0 +1,144 @@
+//! A plan: everything that decides a run, as plain data. A seed gives a plan ([`draw`]); a plan can
+//! be written down, read back, and made smaller ([`shrink`]).
+
+pub mod draw;
+pub mod fault;
+pub mod shrink;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::disk::CrashRule;
+use crate::env::clock::MemberClock;
+use crate::net::LinkFaults;
+pub use fault::{Fault, TimedFault};
+
+/// A run, before it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Seeds all random choices of the executor.
+    pub seed: u64,
+    /// Simulated seconds of load and faults; healing comes after.
+    pub duration_s: u64,
+    /// The members.
+    pub cluster: ClusterPlan,
+    /// How links behave while no fault is on.
+    pub links: LinkFaults,
+    /// Shortest sync, in microseconds.
+    pub sync_min_us: u64,
+    /// Mean of the exponential part of a sync, in microseconds.
+    pub sync_mean_us: u64,
+    /// What a crash does to what was not synced.
+    pub crash: CrashRule,
+    /// Who does what.
+    pub workloads: Vec<Workload>,
+    /// What goes wrong, in order of time.
+    pub faults: Vec<TimedFault>,
+    /// Whether the history is also judged without any knowledge of the log (V11).
+    pub black_box: bool,
+}
+
+/// The members of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterPlan {
+    /// How many; all vote.
+    pub members: usize,
+    /// Knobs that differ from their defaults, for all members.
+    pub knobs: BTreeMap<String, u64>,
+    /// Election timeout in milliseconds.
+    pub election_ms: u64,
+    /// Heartbeat interval in milliseconds.
+    pub heartbeat_ms: u64,
+    /// Whether members ask before they raise their term.
+    pub pre_vote: bool,
+    /// Time between progress notifications, in milliseconds.
+    pub progress_ms: u64,
+    /// Each member's clock.
+    pub clocks: Vec<MemberClock>,
+}
+
+/// A kind of load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum WorkloadKind {
+    /// Puts, deletes, ranges of all kinds and compactions.
+    Kv,
+    /// Transactions with compares, nested ones too.
+    Txn,
+    /// Watches of all kinds beside writes, with slow readers and broken streams.
+    Watch,
+    /// Leases: granted, renewed, attached, revoked, left to expire.
+    Lease,
+    /// Nothing but timers.
+    Idle,
+}
+
+impl WorkloadKind {
+    /// The kinds, each with the name under which it is counted.
+    pub const ALL: [(WorkloadKind, &'static str); 5] = [
+        (WorkloadKind::Kv, "workload: kv"),
+        (WorkloadKind::Txn, "workload: txn"),
+        (WorkloadKind::Watch, "workload: watch"),
+        (WorkloadKind::Lease, "workload: lease"),
+        (WorkloadKind::Idle, "workload: idle"),
+    ];
+
+    /// The name under which it is counted.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let found = WorkloadKind::ALL.iter().find(|(kind, _)| *kind == self);
+        found.map_or("workload", |(_, name)| name)
+    }
+}
+
+/// Some clients that do the same kind of thing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// What.
+    pub kind: WorkloadKind,
+    /// How many clients.
+    pub clients: u64,
+    /// Mean pause between two operations of a client, in milliseconds.
+    pub pause_ms: u64,
+    /// Keys that they share.
+    pub keys: u64,
+    /// Time after which a client gives up, in milliseconds (K1).
+    pub timeout_ms: u64,
+}
+
+impl Plan {
+    /// Whether nothing but timers runs.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.workloads.iter().all(|workload| workload.kind == WorkloadKind::Idle)
+    }
+
+    /// The plan as it is saved.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a plan is numbers and names")
+    }
+
+    /// A saved plan.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn from_json(text: &str) -> Result<Plan, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_survives_being_written_down() {
+        for seed in 0..50 {
+            let plan = draw::plan(seed, None);
+            assert_eq!(Plan::from_json(&plan.to_json()).expect("just written"), plan);
+            assert!(plan.is_idle() || plan.faults.len() >= 3, "{} faults", plan.faults.len());
+            assert_eq!(plan, draw::plan(seed, None), "a seed gives one plan");
+        }
+    }
+}

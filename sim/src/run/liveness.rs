@@ -1,0 +1,194 @@
+//! G1: the cluster serves within a bound after it was started and after it was healed, comes to
+//! rest, and its members then hold the same.
+//!
+//! A member whose log was damaged may refuse to start; it is left out of what must converge.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use base::Instant;
+use madsim::task::JoinHandle;
+use node::{ApiError, Caller, Code};
+use proto::etcdserverpb::{
+    HashKvRequest, HashKvResponse, InternalRaftRequest, PutRequest, RangeRequest, RangeResponse,
+};
+
+use super::Run;
+use crate::check::{Violation, replica_hashes};
+use crate::sync::lock;
+use crate::workload::client::decode;
+
+/// Time in which the cluster must serve.
+const SERVICE_TIME: Duration = Duration::from_secs(30);
+/// Time in which members must have applied the same, and clients must have ended.
+const REST_TIME: Duration = Duration::from_secs(40);
+/// Time between two looks.
+const LOOK_TIME: Duration = Duration::from_millis(50);
+
+impl Run<'_> {
+    /// Waits until the cluster serves for the first time; false when it does not.
+    pub(super) async fn first_service(&self) -> bool {
+        let until = self.world.clock.now() + SERVICE_TIME;
+        self.serves(until, "after the start").await
+    }
+
+    /// Puts through every member until one answer each came; false when the bound passed.
+    async fn serves(&self, until: Instant, when: &str) -> bool {
+        for member in 0..self.cluster.size() {
+            let mut last;
+            loop {
+                if self.world.violation().is_some() {
+                    return false;
+                }
+                if self.is_excused(member) {
+                    break;
+                }
+                match self.probe(member).await {
+                    Ok(()) => break,
+                    Err(error) => last = error,
+                }
+                if self.world.clock.now() > until {
+                    let text = format!("member {} does not serve {when}: {last}", member + 1);
+                    self.world.judge(Err(Violation { check: "G1", text }));
+                    return false;
+                }
+                self.world.clock.sleep(LOOK_TIME).await;
+            }
+        }
+        true
+    }
+
+    fn is_excused(&self, member: usize) -> bool {
+        self.cluster.is_damaged(member) && self.cluster.running(member).is_none()
+    }
+
+    async fn probe(&self, member: usize) -> Result<(), String> {
+        let Some(running) = self.cluster.running(member) else {
+            return Err("it is not up".into());
+        };
+        let (key, value) = ("probe".into(), format!("{:?}", self.world.clock.now()).into());
+        let put = PutRequest { key, value, ..Default::default() };
+        let entry = InternalRaftRequest { put: Some(put.clone()), ..Default::default() };
+        let now = self.world.clock.now();
+        self.ledger.record(u64::MAX, (now, now), entry, None);
+        let task = running.node.spawn(async move {
+            let answer = running.api.put(&Caller::default(), put).await;
+            answer.map(|_| ()).map_err(|error| error.to_string())
+        });
+        match madsim::time::timeout(Duration::from_secs(8), task).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err("it crashed".into()),
+            Err(_) => Err("no answer".into()),
+        }
+    }
+
+    /// After the healing: service, rest, equality.
+    pub(super) async fn settle(&self, clients: Vec<JoinHandle<()>>) {
+        let until = self.world.clock.now() + SERVICE_TIME;
+        let serves = self.world.violation().is_none() && self.serves(until, "after healing").await;
+        self.ledger.is_over.store(true, Ordering::Relaxed);
+        let until = self.world.clock.now() + REST_TIME;
+        while clients.iter().any(|client| !client.is_finished()) {
+            if self.world.violation().is_some() {
+                return;
+            }
+            if self.world.clock.now() > until {
+                let text = format!("clients still wait {REST_TIME:?} after healing");
+                self.world.judge(Err(Violation { check: "G1", text }));
+                return;
+            }
+            self.world.clock.sleep(LOOK_TIME).await;
+        }
+        if serves && self.converge().await {
+            self.world.count("check: rest reached");
+            lock(&self.world.checks).tally().hit("G1");
+            self.compare_contents().await;
+            self.compare_hashes().await;
+        }
+    }
+
+    /// Waits until all members that are up have applied what is committed anywhere.
+    async fn converge(&self) -> bool {
+        let until = self.world.clock.now() + REST_TIME;
+        loop {
+            let (commit, behind) = {
+                let checks = lock(&self.world.checks);
+                let ghost = checks.ghost();
+                let up = (0..self.cluster.size()).filter(|&member| !self.is_excused(member));
+                let behind: Vec<(usize, u64)> = up
+                    .map(|member| (member + 1, ghost.members[member].applied))
+                    .filter(|&(_, applied)| applied < ghost.commit())
+                    .collect();
+                (ghost.commit(), behind)
+            };
+            if behind.is_empty() || self.world.violation().is_some() {
+                return self.world.violation().is_none();
+            }
+            if self.world.clock.now() > until {
+                let text = format!("{commit} is committed; (member, applied) lag: {behind:?}");
+                self.world.judge(Err(Violation { check: "G1", text }));
+                return false;
+            }
+            self.world.clock.sleep(LOOK_TIME).await;
+        }
+    }
+
+    /// Every member's whole content is the oracle's (A1, A2 after crashes, X1 after snapshots).
+    async fn compare_contents(&self) {
+        for member in 0..self.cluster.size() {
+            let Some(running) = self.cluster.running(member) else { continue };
+            let request = RangeRequest {
+                key: vec![0].into(),
+                range_end: vec![0].into(),
+                serializable: true,
+                ..Default::default()
+            };
+            let asked = request.clone();
+            let task = running.node.spawn(async move {
+                decode::<RangeResponse>(running.api.range(&Caller::default(), asked).await?)
+            });
+            match task.await {
+                Ok(Ok(answer)) => {
+                    let mut checks = lock(&self.world.checks);
+                    let before = checks.operations.before(0);
+                    let verdict = checks.read(&before, false, &request, answer);
+                    checks.tally().hit("A2");
+                    if checks.ghost().members[member].was_installed {
+                        checks.tally().hit("X1");
+                    }
+                    drop(checks);
+                    self.world.judge(verdict);
+                }
+                Ok(Err(error)) => self.refused("a serializable range", member, &error),
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn compare_hashes(&self) {
+        let mut answers = Vec::new();
+        for member in 0..self.cluster.size() {
+            let Some(running) = self.cluster.running(member) else { continue };
+            let task = running.node.spawn(async move {
+                let request = HashKvRequest::default();
+                decode::<HashKvResponse>(running.api.hash_kv(&Caller::default(), request).await?)
+            });
+            match task.await {
+                Ok(Ok(answer)) => answers.push((member, answer)),
+                Ok(Err(error)) if error.code == Code::Unimplemented => {}
+                Ok(Err(error)) => self.refused("HashKV", member, &error),
+                Err(_) => {}
+            }
+        }
+        let checks = lock(&self.world.checks);
+        let oracle = checks.timeline.oracle();
+        let verdict = replica_hashes::agree(oracle, checks.tally(), &answers);
+        drop(checks);
+        self.world.judge(verdict);
+    }
+
+    fn refused(&self, what: &str, member: usize, error: &ApiError) {
+        let text = format!("member {} refuses {what} at rest: {error}", member + 1);
+        self.world.judge(Err(Violation { check: "G1", text }));
+    }
+}
