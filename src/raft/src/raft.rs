@@ -2,12 +2,13 @@
 //!
 //! The protocol is in the modules below, one subject each: `step` (terms, who is heard),
 //! `election`, `follow` (what a follower does), `replicate` and `reply` (what a leader sends, and
-//! learns), `propose`, `reading`, `transfer`, `reconfigure`, `install` (snapshots), `emit` (output).
+//! learns), `propose`, `reading`, `transfer`, `reconfigure`, `install` (snapshots), `emit`
+//! (output).
 //!
-//! Invariants, besides those of the parts: only a voter campaigns; nobody campaigns while a
-//! committed configuration change is unapplied (V-a) or a snapshot is being installed; a leader has
-//! a progress for exactly the other members of the active configuration; what is held waits for a
-//! write of the present term.
+//! Invariants, besides those of the parts: only a voter campaigns by itself; nobody campaigns while
+//! a committed configuration change is unapplied (V-a) or a snapshot is being installed; a leader
+//! has a progress for exactly the other members of the active configuration; what is held waits for
+//! a write of the present term.
 
 mod election;
 mod emit;

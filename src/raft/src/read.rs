@@ -2,8 +2,8 @@
 //!
 //! Reads are numbered as they arrive. Each heartbeat carries the newest number at the time it is
 //! sent; an answer that echoes number `n` proves that its sender followed this leader after read
-//! `n` had arrived, so a quorum at `n` confirms every read up to it, however many wait. An answer to an
-//! earlier heartbeat carries a smaller number and confirms nothing newer (M10). Numbers start
+//! `n` had arrived, so a quorum at `n` confirms every read up to it, however many wait. An answer
+//! to an earlier heartbeat carries a smaller number and confirms nothing newer (M10). Numbers start
 //! anew with each leadership; answers of other terms never get here.
 //!
 //! Until the leader has committed an entry of its own term it does not know the commit index

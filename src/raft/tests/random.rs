@@ -9,6 +9,7 @@ use base::Prng;
 use bytes::Bytes;
 use raft::{ConfChange, ConfChangeKind, ConfState, Config, EntryKind, Index, MemberId, Role};
 
+use crate::cluster::member::Member;
 use crate::cluster::{Cluster, codec};
 
 /// What one run is like.
@@ -17,6 +18,10 @@ struct World {
     prng: Prng,
     proposals: u64,
     reads: u64,
+    damaged: u64,
+    /// Configurations change in this run, or logs are damaged in it. Both at once can leave a
+    /// damaged member that waits to hear from one that was removed: it stalls, as it must.
+    changes: bool,
 }
 
 impl World {
@@ -39,7 +44,8 @@ impl World {
         };
         let mut cluster = Cluster::new(&state, tune);
         cluster.start_all();
-        World { cluster, prng, proposals: 0, reads: 0 }
+        let changes = prng.chance(0.5);
+        World { cluster, prng, proposals: 0, reads: 0, damaged: 0, changes }
     }
 
     fn any(&mut self) -> MemberId {
@@ -101,7 +107,7 @@ impl World {
         let other = self.any();
         let kind = self.prng.below(40).saturating_sub(28).min(9);
 
-        let change = self.change();
+        let (change, changes) = (self.change(), self.changes);
         (self.proposals, self.reads) = (self.proposals + 1, self.reads + 1);
         let payload = Bytes::from(format!("p{}", self.proposals));
         let context = Bytes::from(format!("r{}", self.reads));
@@ -110,10 +116,11 @@ impl World {
             0..=5 => drop(raft.propose(vec![payload])),
             6 => drop(raft.read_index(context)),
             7 => drop(raft.transfer_leadership(other)),
-            8 => {
+            8 if changes => {
                 let data = codec::encode(&change);
                 let _refused = raft.propose_configuration(EntryKind::ConfChangeV2, data, &change);
             }
+            8 => {}
             _ => raft.campaign(),
         }
     }
@@ -137,13 +144,39 @@ impl World {
 
     fn fault(&mut self, id: MemberId, running: bool) {
         match self.prng.below(6) {
-            0 | 1 if running => self.cluster.member(id.get()).crash(),
-            2 => self.cluster.member(id.get()).checkpoint(),
+            0 | 1 if running => self.crash(id),
+            2 if running => self.cluster.member(id.get()).checkpoint(),
             3 => {
                 let other = self.any();
                 self.cluster.cut.push((id, other));
             }
             _ => self.cluster.cut.clear(),
+        }
+    }
+
+    /// Loses what was not durable; now and then, on one member at a time and where three voters can
+    /// bear it, the end of what was durable too, and then the member knows that it may have.
+    fn crash(&mut self, id: MemberId) {
+        let suspect = |member: &Member| {
+            member.raft.as_ref().map_or(member.disk.suspect.is_some(), |raft| raft.status().suspect)
+        };
+        let others_sound = !self.cluster.members.values().any(suspect);
+        let tolerates = |member: &Member| member.applied.1.voters.len() >= 3;
+        let tolerated = !self.changes && self.cluster.members.values().all(tolerates);
+        let keeps = suspect(self.cluster.member(id.get()));
+        let lost = self.prng.between(1, 3);
+        let damaged = others_sound && tolerated && self.prng.chance(0.3);
+        let member = self.cluster.member(id.get());
+        member.crash();
+        if !keeps {
+            member.disk.suspect = None;
+        }
+        let reach = member.disk.last();
+        if damaged && reach.get() >= member.disk.applied.0.get() + lost {
+            self.damaged += 1;
+            member.disk.suspect = Some(reach);
+            let kept = member.disk.entries.len() - lost as usize;
+            member.disk.entries.truncate(kept);
         }
     }
 
@@ -204,26 +237,30 @@ impl World {
     }
 }
 
-fn run(seed: u64, steps: usize) -> (usize, usize) {
+/// Elections, entries committed and logs damaged in one run.
+fn run(seed: u64, steps: usize) -> (usize, usize, u64) {
     let mut world = World::new(seed);
     for _ in 0..steps {
         world.step();
     }
     world.heal();
-    (world.cluster.ghost.elections(), world.cluster.ghost.committed().len())
+    (world.cluster.ghost.elections(), world.cluster.ghost.committed().len(), world.damaged)
 }
 
 #[test]
 fn no_fault_breaks_an_invariant_and_the_healed_cluster_agrees() {
     let runs = std::env::var("RAFT_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     let first = std::env::var("RAFT_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    let (mut elections, mut committed) = (0, 0);
+    let (mut elections, mut committed, mut damaged) = (0, 0, 0);
     for seed in first..first + runs {
         let result = std::panic::catch_unwind(|| run(seed, 10_000));
-        let (elected, agreed) = result.unwrap_or_else(|_| panic!("RAFT_SEED={seed} RAFT_RUNS=1"));
+        let (elected, agreed, lost) =
+            result.unwrap_or_else(|_| panic!("RAFT_SEED={seed} RAFT_RUNS=1"));
         (elections, committed) = (elections + elected, committed + agreed);
+        damaged += lost;
     }
     // A run in which nothing happens would prove nothing.
+    assert!(damaged * 10 >= runs, "{damaged} logs damaged in {runs} runs");
     assert!(elections as u64 >= runs, "{elections} elections in {runs} runs");
     assert!(committed as u64 >= 10 * runs, "{committed} entries committed in {runs} runs");
 }

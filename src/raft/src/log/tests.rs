@@ -32,7 +32,11 @@ fn terms_of(log: &Log) -> Vec<u64> {
 
 proptest! {
     #[test]
-    fn terms_answer_as_a_vector_does(mut terms in prop::collection::vec(1..6u64, 1..20), at in 0..25u64, term in 0..7u64) {
+    fn terms_answer_as_a_vector_does(
+        mut terms in prop::collection::vec(1..6u64, 1..20),
+        at in 0..25u64,
+        term in 0..7u64,
+    ) {
         terms.sort_unstable();
         let mut runs = Terms::new(Position::default());
         for entry in entries(1, &terms) {
@@ -51,7 +55,11 @@ proptest! {
     }
 
     #[test]
-    fn truncated_and_released_terms_answer_as_a_vector_does(mut terms in prop::collection::vec(1..6u64, 2..20), cut in 1..20usize, start in 0..20u64) {
+    fn truncated_and_released_terms_answer_as_a_vector_does(
+        mut terms in prop::collection::vec(1..6u64, 2..20),
+        cut in 1..20usize,
+        start in 0..20u64,
+    ) {
         terms.sort_unstable();
         let cut = cut.min(terms.len() - 1);
         let start = start.min(cut as u64);

@@ -114,7 +114,7 @@ impl Raft {
     fn answer_stale(&mut self, from: MemberId, body: &Body) {
         match body {
             Body::Append { .. } | Body::Heartbeat { .. }
-                if self.config.check_quorum || self.config.pre_vote =>
+                if self.config.check_quorum || self.config.pre_vote || self.suspect.is_some() =>
             {
                 mark!("raft: leader of an older term told");
                 // One at a time: a stuck disk must not pile these up.
