@@ -1,1 +1,4 @@
-//! cli
+//! The command-line tools `cairnctl` and `cairnutl`, as libraries that their programs and the tests
+//! call alike.
+
+pub mod utl;

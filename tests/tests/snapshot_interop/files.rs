@@ -145,14 +145,14 @@ fn what_bbolt_calls_broken_is_broken_for_us() {
     let path = folder.path().join("db");
     let sound = write(&assorted());
     let mut judged = 0;
-    // Swap two keys within a leaf, in every seventh leaf of the first hundred pages.
+    // Make the first key of a leaf greater than the second, in every seventh leaf of the first hundred pages.
     for page in (3..100).step_by(7) {
         let mut file = sound.to_vec();
         let at = page * 4096;
-        if file[at + 8] != 2 {
+        let count = usize::from(u16::from_le_bytes([file[at + 10], file[at + 11]]));
+        if file[at + 8] != 2 || count < 2 {
             continue;
         }
-        let count = usize::from(u16::from_le_bytes([file[at + 10], file[at + 11]]));
         let first_key = at + 16 + count * 16;
         file[first_key..first_key + 4].copy_from_slice(&[0xff; 4]);
         fs::write(&path, &file).expect("the disk takes it");

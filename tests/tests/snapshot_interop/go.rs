@@ -13,6 +13,24 @@ pub fn bboltcheck() -> &'static Path {
     BUILT.get_or_init(|| build("bboltcheck", "."))
 }
 
+/// The real server.
+pub fn etcd() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("etcd", "go.etcd.io/etcd/server/v3"))
+}
+
+/// Its client.
+pub fn etcdctl() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("etcdctl", "go.etcd.io/etcd/etcdctl/v3"))
+}
+
+/// Its offline tool.
+pub fn etcdutl() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("etcdutl", "go.etcd.io/etcd/etcdutl/v3"))
+}
+
 /// Builds one program of the module; Go's own cache makes this quick when nothing changed.
 fn build(name: &str, package: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

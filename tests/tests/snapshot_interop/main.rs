@@ -5,5 +5,7 @@
 //! The Go programs are built from `tests/interop/bboltcheck`, whose `go.sum` pins them. Without Go
 //! these tests fail: that the formats agree is not known from our side alone.
 
+mod etcd;
 mod files;
 mod go;
+mod restore;
