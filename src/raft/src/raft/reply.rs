@@ -37,9 +37,9 @@ impl Raft {
         self.hurry_farewell(from);
     }
 
-    /// A follower refused what follows `refused`. The hint is its highest entry that may match; none of
-    /// ours with a higher term can be in a log that has the hint's term there, so those are skipped
-    /// too, and a probe is needed once a term, not once an entry.
+    /// A follower refused what follows `refused`. The hint is its highest entry that may match;
+    /// none of ours with a higher term can be in a log that has the hint's term there, so those are
+    /// skipped too, and a probe is needed once a term, not once an entry.
     pub(super) fn take_refusal(&mut self, from: MemberId, refused: Index, hint: RejectHint) {
         let guess = match hint.hint_term.is_zero() {
             true => hint.hint_index,
