@@ -4,8 +4,6 @@
 //! tokens, remaining times, sizes and versions of the program. Everything else is kept, so that a
 //! difference in it is seen; one test changes every field of every answer to prove that.
 
-use alloc::vec::Vec;
-
 use proto::etcdserverpb as pb;
 use proto::etcdserverpb::response_op::Response as Op;
 
@@ -158,7 +156,7 @@ impl Normalise for pb::StatusResponse {
 }
 
 /// Members keep their names and URLs; ids follow from addresses, and with them the order.
-fn members(list: &mut Vec<pb::Member>) {
+fn members(list: &mut [pb::Member]) {
     list.iter_mut().for_each(|member| member.id = 0);
     list.sort_by(|a, b| (&a.name, &a.peer_urls).cmp(&(&b.name, &b.peer_urls)));
 }

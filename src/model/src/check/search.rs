@@ -6,6 +6,7 @@
 //! full the answer is "undecided", never a guess.
 
 use alloc::collections::BTreeSet;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::linearizable::{Call, Outcome};
@@ -69,8 +70,7 @@ impl Timeline {
         }
         // At equal times the invocation comes first: the calls then count as concurrent.
         order.sort_unstable();
-        let mut ends = Vec::new();
-        ends.resize(calls.len(), None);
+        let mut ends = vec![None; calls.len()];
         let mut entries = Vec::from([(usize::MAX, false)]);
         for (_, is_return, position) in order {
             if is_return {
@@ -139,8 +139,7 @@ pub fn search<M: Model>(
 ) -> Found<M::State> {
     let mut line = Timeline::new(calls);
     let mut missing = line.ends.iter().flatten().count();
-    let mut taken = Vec::new();
-    taken.resize(calls.len().div_ceil(64), 0u64);
+    let mut taken = vec![0u64; calls.len().div_ceil(64)];
     let mut memory = BTreeSet::new();
     let mut stack: Vec<(usize, M::State)> = Vec::new();
     let mut state = initial.clone();

@@ -37,6 +37,9 @@ impl<'a> Write<'a> {
     }
 
     /// Puts a pair whose request was checked before.
+    ///
+    /// A transaction may have deleted the key since: etcd then ends its process if the put keeps
+    /// the value or the lease, so there is no answer to agree with. Here it keeps the zero value.
     pub fn put(&mut self, request: &PutRequest) -> PutResponse {
         let before = self.history.live(&request.key, self.main).cloned();
         let old = before.clone().unwrap_or_default();

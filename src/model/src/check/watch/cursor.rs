@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use proto::etcdserverpb::WatchCreateRequest;
 use proto::mvccpb::event::EventType;
@@ -99,9 +100,9 @@ impl Cursor {
     fn repeated(&self, log: &EventLog, event: &Event) -> &'static str {
         let at = revision(event);
         let known = log.between(at, at).any(|(_, other)| key(other) == key(event));
-        match (at == self.last, known) {
-            (true, true) if self.several(log, at) => "W4",
-            (_, true) => "W3",
+        match at.cmp(&self.last) {
+            Ordering::Equal if known && self.several(log, at) => "W4",
+            Ordering::Equal | Ordering::Less if known => "W3",
             _ => "W2",
         }
     }
