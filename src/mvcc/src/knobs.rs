@@ -12,8 +12,6 @@ mod limits {
             clean_dead_percent: u64 = 50, test 1..=100;
             /// Index roots of the recent past that are kept for reads at their revision.
             roots_max: usize = 32, test 0..=2;
-            /// Bytes that one part of a watch's catch-up holds.
-            catch_up_bytes: usize = 1 << 20, test 1..=64;
         }
     }
 }

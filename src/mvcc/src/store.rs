@@ -72,8 +72,8 @@ impl<B: Backend> Store<B> {
     ///
     /// # Errors
     /// The backend failed.
-    pub fn new(backend: B, knobs: Knobs) -> Result<Store<B>, RestoreError> {
-        Store::restore(backend, knobs, Recorded::default(), &mut |_, _| {})
+    pub fn new(backend: &B, knobs: Knobs) -> Result<Store<B>, RestoreError> {
+        Store::restore(backend, &Recorded::default(), knobs, &mut |_, _| {})
     }
 
     /// The last request that changed something; 1 in an empty store.

@@ -21,6 +21,7 @@ use proto::etcdserverpb::{RangeRequest, TxnRequest};
 use crate::answer::{RangeAnswer, TxnAnswer};
 use crate::backend::{BackendError, BackendSnapshot};
 use crate::error::ReadError;
+use crate::event::Event;
 use crate::image::Image;
 use crate::interval::Interval;
 
@@ -37,7 +38,6 @@ const LOOKED_AT_MAX: usize = 64;
 pub struct View<S> {
     image: Image<S>,
     paged: Arc<AtomicBool>,
-    catch_up_bytes: usize,
 }
 
 impl<S> fmt::Debug for View<S> {
@@ -50,8 +50,8 @@ impl<S> fmt::Debug for View<S> {
 }
 
 impl<S: BackendSnapshot> View<S> {
-    pub(crate) fn new(image: Image<S>, paged: Arc<AtomicBool>, catch_up_bytes: usize) -> View<S> {
-        View { image, paged, catch_up_bytes }
+    pub(crate) fn new(image: Image<S>, paged: Arc<AtomicBool>) -> View<S> {
+        View { image, paged }
     }
 
     /// The last request in it that changed something.
@@ -122,17 +122,17 @@ impl<S: BackendSnapshot> View<S> {
         self.image.read_txn(request)
     }
 
-    /// The encoded pair that a watcher of a change of `key` at `main` gets as the previous one;
-    /// `None` when there was none or it is compacted.
+    /// The encoded pair that a watcher of an event gets as the previous one; `None` when there was
+    /// none or it is compacted.
     ///
     /// # Errors
     /// The backend failed.
-    pub fn previous(&self, key: &[u8], main: i64) -> Result<Option<Bytes>, BackendError> {
-        let before = main - 1;
-        if before < self.image.compacted {
+    pub fn previous(&self, event: &Event) -> Result<Option<Bytes>, BackendError> {
+        let before = event.revision().main - 1;
+        if event.is_create() || before < self.image.compacted {
             return Ok(None);
         }
-        match self.image.index.get(key, before) {
+        match self.image.index.get(event.key(), before) {
             Some(mark) => self.image.stored(mark).map(Some),
             None => Ok(None),
         }

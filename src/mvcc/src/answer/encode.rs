@@ -200,11 +200,18 @@ impl Answer {
 }
 
 impl RangeAnswer {
-    /// A part of a streamed range: no header, for only the last part has one.
+    /// A part of a streamed range, as a `RangeStreamResponse`; only the last part has a header.
     #[must_use]
-    pub fn encode_part(&self) -> Bytes {
-        let mut buffer = Vec::with_capacity(self.body_len());
+    pub fn encode_streamed(&self, header: Option<&Header>) -> Bytes {
+        let header_len = header.map_or(0, |header| bytes_len(HEADER, header.body_len()));
+        let len = header_len + self.body_len();
+        let mut buffer = Vec::with_capacity(bytes_len(1, len));
+        put_length(&mut buffer, 1, len);
+        if let Some(header) = header {
+            header.write(&mut buffer);
+        }
         self.write_body(&mut buffer);
+        assert_eq!(buffer.len(), bytes_len(1, len), "a part is not as long as it was planned");
         Bytes::from(buffer)
     }
 

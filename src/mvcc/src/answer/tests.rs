@@ -106,9 +106,11 @@ fn answers_inside_a_txn_have_the_headers_that_etcd_gives_them() {
 }
 
 #[test]
-fn a_part_of_a_stream_has_no_header() {
-    assert_eq!(range().encode_part(), range_message(None).encode_to_vec());
-    assert_eq!(range().encode_part().len(), range().len_bytes());
+fn only_the_last_part_of_a_stream_has_a_header() {
+    let part = |header| pb::RangeStreamResponse { range_response: Some(range_message(header)) };
+    assert_eq!(range().encode_streamed(None), part(None).encode_to_vec());
+    assert_eq!(range().encode_streamed(Some(&HEADER)), part(header(HEADER)).encode_to_vec());
+    assert_eq!(range().len_bytes(), range_message(None).encoded_len());
 }
 
 #[test]

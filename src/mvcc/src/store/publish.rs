@@ -36,7 +36,17 @@ impl<B: Backend> Store<B> {
         };
         let index = self.image.index.clone();
         self.published = Some(Published { revision, index, paged: paged.clone() });
-        View::new(self.image.clone(), paged, self.knobs.catch_up_bytes)
+        View::new(self.image.clone(), paged)
+    }
+
+    /// An image that is not published: of the moment before a compaction, for its hash.
+    ///
+    /// # Panics
+    /// After a fault.
+    #[must_use]
+    pub fn image(&self) -> View<B::Snapshot> {
+        self.assert_sound();
+        View::new(self.image.clone(), Arc::new(AtomicBool::new(false)))
     }
 
     fn keep_root(&mut self) {

@@ -73,9 +73,9 @@ impl<B: Backend> Store<B> {
     /// # Errors
     /// The backend failed; a mapped segment is missing; an entry cannot be read.
     pub fn restore(
-        backend: B,
+        backend: &B,
+        recorded: &Recorded,
         knobs: Knobs,
-        recorded: Recorded,
         attach: &mut dyn FnMut(&Bytes, i64),
     ) -> Result<Store<B>, RestoreError> {
         let revision = recorded.revision.max(1);
@@ -84,7 +84,7 @@ impl<B: Backend> Store<B> {
             return Err(RestoreError::Corrupt(what));
         }
         backend.create(MAP_KEYSPACE)?;
-        let segments = settle_keyspaces(&backend)?;
+        let segments = settle_keyspaces(backend)?;
         let snapshot = backend.snapshot()?;
         let mut store = Store {
             image: Image {
@@ -96,7 +96,7 @@ impl<B: Backend> Store<B> {
                 logical_bytes: 0,
                 roots: Arc::new([]),
             },
-            backend,
+            backend: backend.clone(),
             knobs,
             flushed: revision,
             cut: None,

@@ -15,43 +15,46 @@ use crate::revision::Revision;
 pub struct CatchUp {
     /// Events in order; a revision is never split over two parts.
     pub events: Vec<Event>,
-    /// The main revision at which the next part begins.
-    pub next: i64,
+    /// Everything up to this main revision was looked at; the next part begins behind it.
+    pub through: i64,
 }
 
 impl<S: BackendSnapshot> View<S> {
-    /// Events with main revisions in `from..=through`, as many whole revisions as fit the budget,
-    /// at least one. The part is the last when its `next` lies above `through`.
+    /// Events with main revisions in `from..=to`, but not above the view's own: as many whole
+    /// revisions as fit into about `bytes_max`, at least one.
     ///
     /// # Errors
-    /// `Compacted` when `from` lies below the last compaction, `FutureRevision` when `through` lies
-    /// above the view; or the backend failed.
-    pub fn read_revisions(&self, from: i64, through: i64) -> Result<CatchUp, ReadError> {
+    /// `Compacted` when `from` lies below the last compaction: part of that history is gone. Or the
+    /// backend failed.
+    pub fn read_revisions(
+        &self,
+        from: i64,
+        to: i64,
+        bytes_max: usize,
+    ) -> Result<CatchUp, ReadError> {
         if from < self.image.compacted {
             return Err(KvError::Compacted.into());
         }
-        if through > self.image.revision {
-            return Err(KvError::FutureRevision.into());
-        }
-        let mut part = Gathering { events: Vec::new(), bytes: 0, max: self.catch_up_bytes };
+        let to = to.min(self.image.revision);
+        let mut part = Gathering { events: Vec::new(), bytes: 0, bytes_max };
         let after = self.image.recents.after();
-        for entry in self.image.shelf.scan(from, through.min(after)) {
+        for entry in self.image.shelf.scan(from, to.min(after)) {
             let (revision, stored) = entry?;
             if !part.admits(revision) {
-                return Ok(part.cut(revision.main));
+                return Ok(part.cut(revision.main - 1));
             }
             part.add(revision, &stored)?;
         }
         for (revision, stored) in self.image.recents.from(from.max(after + 1)) {
-            if revision.main > through {
+            if revision.main > to {
                 break;
             }
             if !part.admits(revision) {
-                return Ok(part.cut(revision.main));
+                return Ok(part.cut(revision.main - 1));
             }
             part.add(revision, stored)?;
         }
-        Ok(part.cut(through.max(from - 1) + 1))
+        Ok(part.cut(to))
     }
 }
 
@@ -59,14 +62,14 @@ impl<S: BackendSnapshot> View<S> {
 struct Gathering {
     events: Vec<Event>,
     bytes: usize,
-    max: usize,
+    bytes_max: usize,
 }
 
 impl Gathering {
     /// Whether the next change belongs to this part: a full one ends between two revisions.
     fn admits(&self, next: Revision) -> bool {
         let last = self.events.last().map(|event| event.revision().main);
-        last.is_none_or(|last| last == next.main) || self.bytes < self.max
+        last.is_none_or(|last| last == next.main) || self.bytes < self.bytes_max
     }
 
     fn add(&mut self, revision: Revision, stored: &Stored) -> Result<(), BackendError> {
@@ -75,7 +78,7 @@ impl Gathering {
         Ok(())
     }
 
-    fn cut(self, next: i64) -> CatchUp {
-        CatchUp { events: self.events, next }
+    fn cut(self, through: i64) -> CatchUp {
+        CatchUp { events: self.events, through }
     }
 }

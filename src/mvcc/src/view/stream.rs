@@ -10,7 +10,7 @@ use bytes::Bytes;
 use proto::etcdserverpb::RangeRequest;
 
 use super::View;
-use crate::answer::{Answer, Header, RangeAnswer};
+use crate::answer::{Header, RangeAnswer};
 use crate::backend::BackendSnapshot;
 use crate::error::ReadError;
 use crate::index::Key;
@@ -49,14 +49,14 @@ pub enum Part {
 }
 
 impl Part {
-    /// The part as a `RangeResponse`; only the last has the header.
+    /// The part as a `RangeStreamResponse`; only the last has a header.
     #[must_use]
     pub fn encode(self, header: &Header) -> Bytes {
         match self {
-            Part::Some(answer) => answer.encode_part(),
+            Part::Some(answer) => answer.encode_streamed(None),
             Part::Last(answer) => {
                 let header = Header { revision: answer.revision, ..*header };
-                Answer::Range(answer).encode(&header)
+                answer.encode_streamed(Some(&header))
             }
         }
     }
