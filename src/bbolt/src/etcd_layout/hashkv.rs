@@ -56,7 +56,7 @@ impl<E: fmt::Display> fmt::Display for HashKvError<E> {
 
 impl<E: core::error::Error + 'static> core::error::Error for HashKvError<E> {}
 
-/// The hash up to `revision`; zero or less means the greatest one.
+/// The hash up to `revision`; zero means the greatest one, and below zero there is no entry.
 ///
 /// Memory: the keys that exist at that revision.
 ///
@@ -78,7 +78,7 @@ pub fn hash_kv<S: ReadAt>(
     if revision > current {
         return Err(HashKvError::Future);
     }
-    let hash_revision = if revision > 0 { revision } else { current };
+    let hash_revision = if revision == 0 { current } else { revision };
     let hasher = Hasher { kept: kept(database, hash_revision)?, hash_revision, compact_revision };
     let hash = hasher.hash(database)?;
     Ok(HashKv { hash, hash_revision, compact_revision })

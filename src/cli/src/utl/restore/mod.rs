@@ -136,8 +136,10 @@ fn make(
     for directory in [&snap, &member, &plan.data_dir] {
         sync_directory(directory)?;
     }
-    let parent = plan.data_dir.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync_directory(parent.unwrap_or(Path::new(".")))?;
+    for directory in [&plan.data_dir, &plan.wal_dir] {
+        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync_directory(parent.unwrap_or(Path::new(".")))?;
+    }
     Ok(())
 }
 
