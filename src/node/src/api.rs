@@ -3,12 +3,32 @@
 //! Answers are protobuf bytes, because what is stored encoded is passed through as it is. Dropping
 //! a call's future leaves nothing behind but its proposal.
 
+pub(crate) mod cluster;
+mod header;
+mod kv;
+mod lease;
+mod maintenance;
+mod propose;
+mod unbuilt;
+mod watch;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
 use proto::etcdserverpb as pb;
 use tokio::sync::mpsc;
 
+use crate::Outcome;
+use crate::applier::{Views, Work};
+use crate::barrier::Arrivals;
+use crate::config::NodeConfig;
 use crate::env::Env;
 use crate::error::ApiError;
+use crate::ids::RequestIds;
+use crate::metrics::Metrics;
+use crate::raft_task::input::Command;
+use crate::shared::Shared;
+use crate::waiters::Waiters;
 
 /// Who calls, carried with every request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,111 +71,81 @@ pub struct Overview {
     pub alarms: Vec<(base::MemberId, i32)>,
 }
 
-macro_rules! unary {
-    ($($(#[$doc:meta])* $name:ident($request:ident);)*) => {
-        /// The unary calls.
-        #[allow(async_fn_in_trait)]
-        impl<E: Env> Api<E> {
-            $($(#[$doc])*
-            pub async fn $name(&self, caller: &Caller, request: pb::$request) -> Answer {
-                let _ = (caller, request);
-                Err(ApiError::unimplemented(stringify!($name)))
-            })*
-        }
-    };
+pub(crate) use self::propose::until;
+
+/// What all calls of a member share.
+pub(crate) struct Inner<E: Env> {
+    pub env: E,
+    pub config: NodeConfig,
+    pub cluster: base::ClusterId,
+    pub member: base::MemberId,
+    pub ids: Arc<RequestIds>,
+    pub waiters: Waiters<Outcome>,
+    pub arrivals: Arc<Arrivals>,
+    pub shared: Arc<Shared>,
+    pub views: Arc<Views<E>>,
+    pub commands: mpsc::Sender<Command>,
+    pub applier: mpsc::UnboundedSender<Work<E>>,
+    pub metrics: Arc<Metrics>,
+    pub lessor: Arc<crate::lessor::Lessor>,
+    pub watches: Arc<crate::watch_task::Watches>,
 }
 
 /// The calls of one member; cheap to clone.
 pub struct Api<E: Env> {
-    env: E,
+    pub(crate) inner: Arc<Inner<E>>,
 }
 
 impl<E: Env> Clone for Api<E> {
     fn clone(&self) -> Api<E> {
-        Api { env: self.env.clone() }
+        Api { inner: self.inner.clone() }
     }
 }
 
-unary! {
-    /// KV.Range
-    range(RangeRequest);
-    /// KV.Put
-    put(PutRequest);
-    /// KV.DeleteRange
-    delete_range(DeleteRangeRequest);
-    /// KV.Txn
-    txn(TxnRequest);
-    /// KV.Compact
-    compact(CompactionRequest);
-    /// Lease.LeaseGrant
-    lease_grant(LeaseGrantRequest);
-    /// Lease.LeaseRevoke
-    lease_revoke(LeaseRevokeRequest);
-    /// One request of a Lease.LeaseKeepAlive stream
-    lease_keep_alive(LeaseKeepAliveRequest);
-    /// Lease.LeaseTimeToLive
-    lease_time_to_live(LeaseTimeToLiveRequest);
-    /// Lease.LeaseLeases
-    lease_leases(LeaseLeasesRequest);
-    /// Cluster.MemberAdd
-    member_add(MemberAddRequest);
-    /// Cluster.MemberRemove
-    member_remove(MemberRemoveRequest);
-    /// Cluster.MemberUpdate
-    member_update(MemberUpdateRequest);
-    /// Cluster.MemberList
-    member_list(MemberListRequest);
-    /// Cluster.MemberPromote
-    member_promote(MemberPromoteRequest);
-    /// Maintenance.Alarm
-    alarm(AlarmRequest);
-    /// Maintenance.Status
-    status(StatusRequest);
-    /// Maintenance.Defragment
-    defragment(DefragmentRequest);
-    /// Maintenance.Hash
-    hash(HashRequest);
-    /// Maintenance.HashKV
-    hash_kv(HashKvRequest);
-    /// Maintenance.MoveLeader
-    move_leader(MoveLeaderRequest);
-}
+pub(crate) type Snapshot<E> = <<E as Env>::Backend as mvcc::Backend>::Snapshot;
 
-/// The streams. A stream ends when its receiver is dropped or after an error was sent.
 impl<E: Env> Api<E> {
-    /// KV.RangeStream: encoded `RangeStreamResponse`s.
-    pub async fn range_stream(
-        &self,
-        caller: &Caller,
-        request: pb::RangeRequest,
-    ) -> Result<mpsc::Receiver<Answer>, ApiError> {
-        let _ = (caller, request);
-        Err(ApiError::unimplemented("range_stream"))
+    /// Refuses a call that demands a leader while none is known.
+    fn require_leader(&self, caller: &Caller) -> Result<(), ApiError> {
+        match caller.require_leader && self.inner.shared.leader().is_zero() {
+            true => Err(ApiError::NO_LEADER),
+            false => Ok(()),
+        }
     }
 
-    /// Watch.Watch: encoded `WatchResponse`s; the stream ends when `requests` is closed.
-    pub async fn watch(
-        &self,
-        caller: &Caller,
-        requests: mpsc::Receiver<pb::WatchRequest>,
-    ) -> Result<mpsc::Receiver<Answer>, ApiError> {
-        let _ = (caller, requests);
-        Err(ApiError::unimplemented("watch"))
+    /// What the member counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
-    /// Maintenance.Snapshot: encoded `SnapshotResponse`s.
-    pub async fn snapshot(
-        &self,
-        caller: &Caller,
-        request: pb::SnapshotRequest,
-    ) -> Result<mpsc::Receiver<Answer>, ApiError> {
-        let _ = (caller, request);
-        Err(ApiError::unimplemented("snapshot"))
+    /// What the tasks share: leader, term, indexes.
+    #[must_use]
+    pub fn shared(&self) -> &Shared {
+        &self.inner.shared
     }
+}
 
+impl<E: Env> Api<E> {
     /// What the member knows about itself now.
     #[must_use]
     pub fn overview(&self) -> Overview {
-        Overview::default()
+        let shared = &self.inner.shared;
+        let view = self.inner.views.load();
+        let own = view.rest.members.iter().find(|m| m.member_id() == self.inner.member);
+        let alarm = |alarm: &pb::AlarmMember| (base::MemberId(alarm.member_id), alarm.alarm);
+        Overview {
+            cluster: self.inner.cluster,
+            member: self.inner.member,
+            leader: shared.leader(),
+            is_learner: own.is_some_and(|member| member.is_learner),
+            term: shared.term(),
+            committed: shared.committed(),
+            applied: view.applied,
+            revision: view.keys.revision(),
+            compact_revision: view.keys.compact_revision(),
+            cluster_version: view.rest.cluster_version.clone(),
+            alarms: view.rest.alarms.iter().map(alarm).collect(),
+        }
     }
 }

@@ -94,6 +94,8 @@ pub struct NodeConfig {
     pub fsync: bool,
     /// Limits.
     pub knobs: Knobs,
+    /// Limits of the store.
+    pub store: mvcc::Knobs,
 }
 
 /// What the leader compacts by itself.
@@ -130,6 +132,7 @@ impl Default for NodeConfig {
             watch_progress_interval: Duration::from_secs(600),
             fsync: true,
             knobs: Knobs::default(),
+            store: mvcc::Knobs::default(),
         }
     }
 }

@@ -77,6 +77,10 @@ pub trait Env: Clone + Send + Sync + 'static {
     fn random(&self) -> u64;
     /// A typed fact, for checkers; production ignores it.
     fn observe(&self, event: &Event);
+    /// Whether anybody listens to [`Env::observe`]; when not, facts are not even made.
+    fn observes(&self) -> bool {
+        true
+    }
     /// Whether the simulator wants the rare branch at this point; constant false in production.
     fn buggify(&self, point: &'static str) -> bool;
     /// Ends the process: a local fault (failed sync, corrupt file, broken invariant of storage)

@@ -1,11 +1,64 @@
 //! One member, generic over its environment: the Raft task, the log writer, the applier, the
 //! flusher, the read barrier, and the logic of every RPC, free of transport.
+//!
+//! The tasks talk through queues. What each may wait for:
+//!
+//! | task | waits for | never waits for |
+//! |---|---|---|
+//! | Raft | its inputs, time | disk, apply, clients |
+//! | log writer | its jobs, the disk | anything else |
+//! | applier | entries, the Raft task's word on a configuration, a full flusher | disk, clients |
+//! | flusher | cuts, the backend | anything else |
+//!
+//! `node` knows no socket, no file descriptor, no runtime and no wall clock: all that is behind
+//! [`env::Env`].
 
 pub mod api;
+mod applier;
+mod barrier;
+pub mod boot;
 pub mod config;
+mod convert;
 pub mod env;
 pub mod error;
+mod expiry;
+mod flusher;
+mod housekeeping;
+pub mod ids;
+pub mod lessor;
+mod log_reader;
+mod log_writer;
+pub mod marker;
+pub mod metrics;
+
+pub mod peer;
+mod raft_task;
+mod shared;
+mod snapshots;
+mod stop;
+pub mod version;
+mod waiters;
+mod watch_task;
 
 pub use api::{Answer, Api, Caller, Overview};
+pub use boot::{BootError, Node, boot};
 pub use config::{AutoCompaction, InitialMember, InitialState, Knobs, NodeConfig};
 pub use error::{ApiError, Code};
+pub use shared::Shared;
+
+/// What an applied request answered, with the store's revision after it.
+#[derive(Clone, Debug)]
+pub(crate) struct Completed {
+    pub reply: state::Reply,
+    pub revision: i64,
+}
+
+/// What a waiter is told.
+pub(crate) type Outcome = Result<Completed, ApiError>;
+
+/// States a fact, without the cost of making it where nobody listens.
+pub(crate) fn observe<E: env::Env>(env: &E, event: impl FnOnce() -> env::Event) {
+    if env.observes() {
+        env.observe(&event());
+    }
+}

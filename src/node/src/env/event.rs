@@ -4,6 +4,7 @@
 //! A fact is stated at the moment it becomes true for the member: `Synced` after the disk said so
 //! and before anybody is told; `Applied` before the answer leaves.
 
+use base::checksum::{crc32c, crc32c_append};
 use base::{Index, MemberId, Term};
 
 /// What a member is in its term.
@@ -19,6 +20,17 @@ pub enum Role {
     Leader,
 }
 
+impl From<raft::Role> for Role {
+    fn from(role: raft::Role) -> Role {
+        match role {
+            raft::Role::Follower => Role::Follower,
+            raft::Role::PreCandidate => Role::PreCandidate,
+            raft::Role::Candidate => Role::Candidate,
+            raft::Role::Leader => Role::Leader,
+        }
+    }
+}
+
 /// One entry as its checkers need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AppendedEntry {
@@ -28,6 +40,16 @@ pub struct AppendedEntry {
     pub term: Term,
     /// CRC-32C of its kind (one byte) and payload.
     pub checksum: u32,
+}
+
+impl AppendedEntry {
+    /// The facts of an entry.
+    #[must_use]
+    pub fn of(entry: &raft::Entry) -> AppendedEntry {
+        let kind = [crate::convert::entry_kind(entry.kind) as u8];
+        let checksum = crc32c_append(crc32c(&kind), &entry.data);
+        AppendedEntry { index: entry.index, term: entry.term, checksum }
+    }
 }
 
 /// A fact.

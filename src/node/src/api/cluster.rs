@@ -1,0 +1,272 @@
+//! The member list and its changes.
+
+use base::MemberId;
+use bytes::Bytes;
+use proto::etcdserverpb as pb;
+use state::{Member, MemberChange, Reply};
+
+use super::header::encoded;
+use super::kv::unexpected;
+use super::{Answer, Api, Caller};
+use crate::Completed;
+use crate::convert::encode_change;
+use crate::env::{Env, Net, PeerRequest, PeerResponse};
+use crate::error::ApiError;
+use crate::ids::member_id;
+use crate::raft_task::input::Command;
+
+/// How long a member must have been connected to count as healthy.
+const CONNECTED_MIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A learner may become a voter when it has this share of the leader's log.
+const LEARNER_READY: f64 = 0.9;
+
+/// A member in the form of the API.
+pub(crate) fn message(member: &Member) -> pb::Member {
+    pb::Member {
+        id: member.id,
+        name: member.name.clone(),
+        peer_urls: member.peer_urls.clone(),
+        client_urls: member.client_urls.clone(),
+        is_learner: member.is_learner,
+    }
+}
+
+impl<E: Env> Api<E> {
+    /// A header as answers about members carry it: without a revision.
+    fn member_header(&self) -> Option<pb::ResponseHeader> {
+        Some(self.header(0))
+    }
+
+    /// Cluster.MemberList
+    ///
+    /// # Errors
+    /// As etcd.
+    pub async fn member_list(&self, caller: &Caller, request: pb::MemberListRequest) -> Answer {
+        self.require_leader(caller)?;
+        if request.linearizable {
+            self.read_barrier().await?;
+        }
+        let members = self.inner.views.load().rest.members.iter().map(message).collect();
+        Ok(encoded(&pb::MemberListResponse { header: self.member_header(), members }))
+    }
+
+    /// Cluster.MemberAdd
+    ///
+    /// # Errors
+    /// As etcd.
+    pub async fn member_add(&self, caller: &Caller, request: pb::MemberAddRequest) -> Answer {
+        self.require_leader(caller)?;
+        if request.peer_urls.is_empty() || !request.peer_urls.iter().all(|url| is_peer_url(url)) {
+            return Err(ApiError::MEMBER_BAD_URLS);
+        }
+        let second = self.inner.env.unix_millis() / 1000;
+        let id = member_id(&request.peer_urls, "", Some(second));
+        let mut peer_urls = request.peer_urls;
+        peer_urls.sort();
+        let is_learner = request.is_learner;
+        let member = Member { id: id.get(), peer_urls, is_learner, ..Member::default() };
+        self.check_add(is_learner)?;
+        let members = self.change_members(MemberChange::Add(member)).await?;
+        let added = members.iter().find(|member| member.member_id() == id).map(message);
+        Ok(encoded(&pb::MemberAddResponse {
+            header: self.member_header(),
+            member: added,
+            members: members.iter().map(message).collect(),
+        }))
+    }
+
+    /// Cluster.MemberRemove
+    ///
+    /// # Errors
+    /// As etcd.
+    pub async fn member_remove(&self, caller: &Caller, request: pb::MemberRemoveRequest) -> Answer {
+        self.require_leader(caller)?;
+        let id = MemberId(request.id);
+        self.check_remove(id)?;
+        let members = self.change_members(MemberChange::Remove(id)).await?;
+        let members = members.iter().map(message).collect();
+        Ok(encoded(&pb::MemberRemoveResponse { header: self.member_header(), members }))
+    }
+
+    /// Cluster.MemberUpdate
+    ///
+    /// # Errors
+    /// As etcd.
+    pub async fn member_update(&self, caller: &Caller, request: pb::MemberUpdateRequest) -> Answer {
+        self.require_leader(caller)?;
+        let peer_urls = request.peer_urls;
+        let member = Member { id: request.id, peer_urls, ..Member::default() };
+        let members = self.change_members(MemberChange::Update(member)).await?;
+        let members = members.iter().map(message).collect();
+        Ok(encoded(&pb::MemberUpdateResponse { header: self.member_header(), members }))
+    }
+
+    /// Cluster.MemberPromote; forwarded to the leader, who alone knows how far a learner is.
+    ///
+    /// # Errors
+    /// As etcd.
+    pub async fn member_promote(
+        &self,
+        caller: &Caller,
+        request: pb::MemberPromoteRequest,
+    ) -> Answer {
+        self.require_leader(caller)?;
+        let id = MemberId(request.id);
+        let members = match self.inner.shared.leader() {
+            leader if leader == self.inner.member => self.promote_here(id).await?,
+            leader if leader.is_zero() => return Err(ApiError::NO_LEADER),
+            leader => self.promote_at(leader, id).await?,
+        };
+        Ok(encoded(&pb::MemberPromoteResponse { header: self.member_header(), members }))
+    }
+
+    async fn promote_at(
+        &self,
+        leader: MemberId,
+        id: MemberId,
+    ) -> Result<Vec<pb::Member>, ApiError> {
+        let deadline = self.inner.env.now() + self.inner.config.request_timeout();
+        let call = self.inner.env.net().call(leader, PeerRequest::MemberPromote(id), deadline);
+        match call.await {
+            Ok(PeerResponse::MemberPromote(members)) => Ok(members),
+            Ok(_) => Err(ApiError::TIMEOUT),
+            Err(error) => Err(match error.to_string() {
+                text if text == ApiError::MEMBER_NOT_FOUND.text => ApiError::MEMBER_NOT_FOUND,
+                text if text == ApiError::MEMBER_NOT_LEARNER.text => ApiError::MEMBER_NOT_LEARNER,
+                text if text == ApiError::LEARNER_NOT_READY.text => ApiError::LEARNER_NOT_READY,
+                _ => ApiError::TIMEOUT,
+            }),
+        }
+    }
+
+    /// Promotes on this member, which must lead.
+    pub(crate) async fn promote_here(&self, id: MemberId) -> Result<Vec<pb::Member>, ApiError> {
+        let rest = self.inner.views.load().rest.clone();
+        let member = rest.members.iter().find(|member| member.member_id() == id);
+        let member = member.ok_or(ApiError::MEMBER_NOT_FOUND)?;
+        if !member.is_learner {
+            return Err(ApiError::MEMBER_NOT_LEARNER);
+        }
+        let status = self.raft_status().await?;
+        let progress = status.progress.iter().find(|peer| peer.id == id);
+        let progress = progress.ok_or(ApiError::LEARNER_NOT_READY)?;
+        if (progress.matched.get() as f64) < LEARNER_READY * status.last.get() as f64 {
+            return Err(ApiError::LEARNER_NOT_READY);
+        }
+        self.check_promote(&rest.members)?;
+        let members = self.change_members(MemberChange::Promote(id)).await?;
+        Ok(members.iter().map(message).collect())
+    }
+
+    async fn change_members(&self, change: MemberChange) -> Result<Vec<Member>, ApiError> {
+        let id = self.inner.ids.next();
+        let payload: Bytes = encode_change(id.get(), &change);
+        let proposed = self.propose_payload(id, payload, |id, payload| {
+            Command::ProposeConfiguration { id, payload }
+        });
+        let Completed { reply, .. } = proposed.await?;
+        match reply {
+            Reply::Members { members, .. } => Ok(members),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// With the strict check: a quorum of the new size must have started and be connected.
+    fn check_add(&self, is_learner: bool) -> Result<(), ApiError> {
+        if !self.inner.config.strict_reconfig_check {
+            return Ok(());
+        }
+        let rest = self.inner.views.load().rest.clone();
+        let voters: Vec<&Member> = rest.members.iter().filter(|m| !m.is_learner).collect();
+        let started = voters.iter().filter(|member| !member.name.is_empty()).count();
+        let first_growth = voters.len() == 1 && started == 1;
+        if !is_learner && !first_growth && started < voters.len().div_ceil(2) + 1 {
+            return Err(ApiError::NOT_ENOUGH_STARTED);
+        }
+        if voters.len() == 1 {
+            return Ok(());
+        }
+        let needed = voters.len().div_ceil(2) + 1;
+        match self.connected(&voters) >= needed {
+            true => Ok(()),
+            false => Err(ApiError::UNHEALTHY),
+        }
+    }
+
+    fn check_remove(&self, id: MemberId) -> Result<(), ApiError> {
+        if !self.inner.config.strict_reconfig_check {
+            return Ok(());
+        }
+        let rest = self.inner.views.load().rest.clone();
+        let voters: Vec<&Member> = rest.members.iter().filter(|m| !m.is_learner).collect();
+        let Some(_) = voters.iter().find(|member| member.member_id() == id) else { return Ok(()) };
+        let left = voters.iter().filter(|member| member.member_id() != id);
+        let started = left.filter(|member| !member.name.is_empty()).count();
+        if started < (voters.len() - 1) / 2 + 1 {
+            return Err(ApiError::NOT_ENOUGH_STARTED);
+        }
+        if id != self.inner.member && self.inner.env.net().connected_since(id).is_none() {
+            return Ok(());
+        }
+        match self.connected(&voters) > (voters.len() - 1) / 2 + 1 {
+            true => Ok(()),
+            false => Err(ApiError::UNHEALTHY),
+        }
+    }
+
+    fn check_promote(&self, members: &[Member]) -> Result<(), ApiError> {
+        if !self.inner.config.strict_reconfig_check {
+            return Ok(());
+        }
+        let voters = members.iter().filter(|member| !member.is_learner);
+        let (count, started) = voters.fold((0, 0), |(count, started), member| {
+            (count + 1, started + usize::from(!member.name.is_empty()))
+        });
+        match started + 1 > usize::div_ceil(count, 2) {
+            true => Ok(()),
+            false => Err(ApiError::NOT_ENOUGH_STARTED),
+        }
+    }
+
+    /// Voters that this member has been connected to for long enough, itself included.
+    fn connected(&self, voters: &[&Member]) -> usize {
+        let now = self.inner.env.now();
+        let is_connected = |id: MemberId| {
+            let since = self.inner.env.net().connected_since(id);
+            id == self.inner.member || since.is_some_and(|at| now.since(at) >= CONNECTED_MIN)
+        };
+        voters.iter().filter(|member| is_connected(member.member_id())).count()
+    }
+}
+
+/// Scheme http, https, unix or unixs, host and port, nothing behind.
+fn is_peer_url(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    match scheme {
+        "unix" | "unixs" => !authority.is_empty(),
+        "http" | "https" => match authority.rsplit_once(':') {
+            Some((host, port)) => {
+                !host.is_empty() && port.parse::<u16>().is_ok() && !authority.contains('/')
+            }
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_peer_url;
+
+    #[test]
+    fn peer_urls_have_scheme_host_and_port() {
+        for good in ["http://a:1", "https://10.0.0.1:2380", "http://[::1]:2380", "unix://x:1"] {
+            assert!(is_peer_url(good), "{good}");
+        }
+        for bad in ["a:1", "http://a", "ftp://a:1", "http://a:1/x", "http://:1", "http://a:x", ""] {
+            assert!(!is_peer_url(bad), "{bad}");
+        }
+    }
+}

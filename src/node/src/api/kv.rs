@@ -1,0 +1,141 @@
+//! Keys: Range, Put, DeleteRange, Txn, Compact.
+
+use mvcc::validate;
+use proto::etcdserverpb::{
+    CompactionRequest, DeleteRangeRequest, InternalRaftRequest, PutRequest, RangeRequest,
+    RequestOp, TxnRequest, request_op,
+};
+use state::Reply;
+
+use super::{Answer, Api, Caller};
+use crate::Completed;
+use crate::env::Env;
+use crate::error::{ApiError, Code};
+
+impl<E: Env> Api<E> {
+    /// KV.Range
+    ///
+    /// # Errors
+    /// As etcd: a bad request, a revision out of the kept range, no leader for a linearizable read.
+    pub async fn range(&self, caller: &Caller, request: RangeRequest) -> Answer {
+        self.require_leader(caller)?;
+        validate::range(&request)?;
+        if !request.serializable {
+            self.read_barrier().await?;
+        }
+        self.inner.metrics.ranges.add(1);
+        self.read_view(move |keys| keys.range(&request).map(mvcc::Answer::Range)).await
+    }
+
+    /// Reads from the current view: inline when the answer is in memory, else on the pool.
+    async fn read_view<R>(&self, read: R) -> Answer
+    where
+        R: FnOnce(&mvcc::View<super::Snapshot<E>>) -> Result<mvcc::Answer, mvcc::ReadError>
+            + Send
+            + 'static,
+    {
+        let view = self.inner.views.load();
+        let revision = view.keys.revision();
+        let answer = match view.keys.is_memory_only() {
+            true => read(&view.keys),
+            false => self.inner.env.blocking(move || read(&view.keys)).await,
+        };
+        let answer = answer.map_err(|error| self.read_failed(error))?;
+        Ok(answer.encode(&self.kv_header(revision)))
+    }
+
+    /// A refusal is answered; a local fault of the backend ends the process.
+    fn read_failed(&self, error: mvcc::ReadError) -> ApiError {
+        match error {
+            mvcc::ReadError::Refused(error) => error.into(),
+            mvcc::ReadError::Backend(error) => {
+                self.inner.env.fail_stop(&format!("the backend cannot be read: {error}"));
+                ApiError::STOPPED
+            }
+        }
+    }
+
+    /// KV.Put
+    ///
+    /// # Errors
+    /// As etcd.
+    pub async fn put(&self, caller: &Caller, request: PutRequest) -> Answer {
+        self.require_leader(caller)?;
+        validate::put(&request)?;
+        self.check_quota(mvcc::cost::put(&request)).await?;
+        let request = InternalRaftRequest { put: Some(request), ..Default::default() };
+        self.propose_kv(caller, request).await
+    }
+
+    /// KV.DeleteRange
+    ///
+    /// # Errors
+    /// As etcd.
+    pub async fn delete_range(&self, caller: &Caller, request: DeleteRangeRequest) -> Answer {
+        self.require_leader(caller)?;
+        validate::delete_range(&request)?;
+        let request = InternalRaftRequest { delete_range: Some(request), ..Default::default() };
+        self.propose_kv(caller, request).await
+    }
+
+    /// KV.Txn
+    ///
+    /// # Errors
+    /// As etcd.
+    pub async fn txn(&self, caller: &Caller, request: TxnRequest) -> Answer {
+        self.require_leader(caller)?;
+        validate::txn(&request, self.inner.config.max_txn_ops)?;
+        if is_read_only(&request) {
+            if !is_serializable(&request) {
+                self.read_barrier().await?;
+            }
+            return self.read_view(move |keys| keys.txn(&request).map(mvcc::Answer::Txn)).await;
+        }
+        if state::has_put(&request) {
+            self.check_quota(mvcc::cost::txn(&request)).await?;
+        }
+        let request = InternalRaftRequest { txn: Some(request), ..Default::default() };
+        self.propose_kv(caller, request).await
+    }
+
+    /// KV.Compact
+    ///
+    /// # Errors
+    /// As etcd.
+    pub async fn compact(&self, caller: &Caller, request: CompactionRequest) -> Answer {
+        self.require_leader(caller)?;
+        let request = InternalRaftRequest { compaction: Some(request), ..Default::default() };
+        self.propose_kv(caller, request).await
+    }
+
+    async fn propose_kv(&self, caller: &Caller, request: InternalRaftRequest) -> Answer {
+        let Completed { reply, revision } = self.propose(caller, request).await?;
+        match reply {
+            Reply::Kv(answer) => Ok(answer.encode(&self.kv_header(revision))),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+/// An answer of another kind than the request: a broken invariant, told rather than guessed.
+pub(super) fn unexpected(reply: &Reply) -> ApiError {
+    ApiError::with_text(Code::Internal, format!("unexpected kind of answer: {reply:?}"))
+}
+
+/// Only ranges on the top level; a nested transaction makes it a write.
+fn is_read_only(txn: &TxnRequest) -> bool {
+    txn.success.iter().chain(&txn.failure).all(|op| range_of(op).is_some())
+}
+
+/// All ranges are serializable; so is, as in etcd, a transaction without operations.
+fn is_serializable(txn: &TxnRequest) -> bool {
+    let ops = txn.success.iter().chain(&txn.failure);
+    ops.filter_map(range_of).all(|range| range.serializable)
+}
+
+fn range_of(op: &RequestOp) -> Option<&RangeRequest> {
+    match &op.request {
+        Some(request_op::Request::RequestRange(range)) => Some(range),
+        _ => None,
+    }
+}

@@ -1,0 +1,154 @@
+//! Maintenance and what else a member is asked about itself.
+
+use base::MemberId;
+use proto::etcdserverpb as pb;
+use raft::Status;
+use state::Reply;
+use tokio::sync::oneshot;
+
+use super::header::encoded;
+use super::{Answer, Api, Caller};
+use crate::env::Env;
+use crate::error::ApiError;
+use crate::raft_task::input::Command;
+use crate::version;
+
+impl<E: Env> Api<E> {
+    /// The core's state, for decisions that need more than the shared counters.
+    pub(crate) async fn raft_status(&self) -> Result<Status, ApiError> {
+        let (answer, status) = oneshot::channel();
+        let sent = self.inner.commands.send(Command::Status { answer }).await;
+        sent.map_err(|_| ApiError::STOPPED)?;
+        status.await.map_err(|_| ApiError::STOPPED)
+    }
+
+    /// Maintenance.Status: what this member knows now, without asking others.
+    ///
+    /// # Errors
+    /// None but a stopping member's.
+    pub async fn status(&self, _caller: &Caller, _request: pb::StatusRequest) -> Answer {
+        let overview = self.overview();
+        let mut errors = Vec::new();
+        if overview.leader.is_zero() {
+            errors.push(ApiError::NO_LEADER.text.into_owned());
+        }
+        for (member, kind) in &overview.alarms {
+            errors.push(alarm_text(*member, *kind));
+        }
+        let size = self.db_size();
+        let response = pb::StatusResponse {
+            header: Some(self.header(overview.revision)),
+            version: version::SERVER.into(),
+            db_size: size,
+            db_size_in_use: size,
+            db_size_quota: self.inner.config.quota_bytes.unwrap_or(-1),
+            leader: overview.leader.get(),
+            raft_index: overview.committed.get(),
+            raft_term: overview.term.get(),
+            raft_applied_index: overview.applied.get(),
+            errors,
+            is_learner: overview.is_learner,
+            storage_version: overview.cluster_version,
+            downgrade_info: Some(pb::DowngradeInfo::default()),
+        };
+        Ok(encoded(&response))
+    }
+
+    /// Logical bytes of the store, which the quota counts.
+    pub(crate) fn db_size(&self) -> i64 {
+        self.inner.views.load().keys.logical_bytes()
+    }
+
+    /// Refuses what would exceed the quota, after raising NOSPACE.
+    pub(super) async fn check_quota(&self, cost: i64) -> Result<(), ApiError> {
+        let Some(quota) = self.inner.config.quota_bytes else { return Ok(()) };
+        if self.db_size() + cost < quota {
+            return Ok(());
+        }
+        let alarm = pb::AlarmRequest {
+            action: pb::alarm_request::AlarmAction::Activate as i32,
+            member_id: self.inner.member.get(),
+            alarm: pb::AlarmType::Nospace as i32,
+        };
+        let request = pb::InternalRaftRequest { alarm: Some(alarm), ..Default::default() };
+        self.propose(&Caller::default(), request).await?;
+        Err(ApiError::NO_SPACE)
+    }
+
+    /// Maintenance.Alarm
+    ///
+    /// # Errors
+    /// As etcd.
+    pub async fn alarm(&self, caller: &Caller, request: pb::AlarmRequest) -> Answer {
+        self.require_leader(caller)?;
+        let request = pb::InternalRaftRequest { alarm: Some(request), ..Default::default() };
+        let completed = self.propose(caller, request).await?;
+        match completed.reply {
+            Reply::Alarms(alarms) => Ok(encoded(&pb::AlarmResponse {
+                header: Some(self.header(completed.revision)),
+                alarms,
+            })),
+            other => Err(super::kv::unexpected(&other)),
+        }
+    }
+
+    /// Maintenance.Defragment: answered at once, because space comes back by itself.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn defragment(&self, _caller: &Caller, _request: pb::DefragmentRequest) -> Answer {
+        Ok(encoded(&pb::DefragmentResponse::default()))
+    }
+
+    /// Maintenance.MoveLeader
+    ///
+    /// # Errors
+    /// `not leader`, `bad leader transferee`, or the time ran out.
+    pub async fn move_leader(&self, caller: &Caller, request: pb::MoveLeaderRequest) -> Answer {
+        self.require_leader(caller)?;
+        let shared = &self.inner.shared;
+        let target = MemberId(request.target_id);
+        if shared.leader() != self.inner.member {
+            return Err(ApiError::NOT_LEADER);
+        }
+        let rest = self.inner.views.load().rest.clone();
+        let known = rest.members.iter().find(|member| member.member_id() == target);
+        if known.is_none_or(|member| member.is_learner) {
+            return Err(ApiError::BAD_LEADER_TRANSFEREE);
+        }
+        if target == self.inner.member {
+            return Ok(encoded(&pb::MoveLeaderResponse::default()));
+        }
+        let (answer, begun) = oneshot::channel();
+        let sent = self.inner.commands.send(Command::Transfer { to: target, answer }).await;
+        sent.map_err(|_| ApiError::STOPPED)?;
+        begun.await.map_err(|_| ApiError::STOPPED)??;
+        self.wait_for_leader(target).await?;
+        Ok(encoded(&pb::MoveLeaderResponse::default()))
+    }
+
+    async fn wait_for_leader(&self, target: MemberId) -> Result<(), ApiError> {
+        let shared = &self.inner.shared;
+        let deadline = self.inner.env.now() + self.inner.config.request_timeout();
+        let moved = async {
+            loop {
+                let mut changed = std::pin::pin!(shared.role_changed.notified());
+                changed.as_mut().enable();
+                if shared.leader() == target || shared.is_stopping() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        match super::propose::until(&self.inner.env, deadline, moved).await {
+            Some(()) => Ok(()),
+            None => Err(ApiError::LEADER_TRANSFER_TIMEOUT),
+        }
+    }
+}
+
+/// An alarm as etcd prints it.
+fn alarm_text(member: MemberId, kind: i32) -> String {
+    let kind = pb::AlarmType::try_from(kind).map_or("UNKNOWN", |kind| kind.as_str_name());
+    format!("memberID:{} alarm:{kind}", member.get())
+}

@@ -1,0 +1,207 @@
+//! Watch streams: requests in, responses out, in the order in which the hub queued them.
+//!
+//! A stream is a task of its own that ends when the client closes its side, when nobody takes its
+//! responses any more, or when the member stops. What a slow client does not take stays in the hub
+//! as a cursor.
+
+mod encode;
+
+use std::sync::Arc;
+
+use base::{Instant, Prng};
+use proto::etcdserverpb as pb;
+use tokio::sync::{Notify, mpsc};
+use watch::{Filters, KeyRange, StreamId, WatchSpec};
+
+use super::{Answer, Api, Caller};
+use crate::env::{Env, Sleep};
+use crate::error::ApiError;
+
+/// Responses between the stream and its transport.
+const RESPONSES_MAX: usize = 16;
+
+/// Looks without a leader after which a stream that demands one ends.
+const LEADERLESS_LOOKS: u32 = 3;
+
+impl<E: Env> Api<E> {
+    /// Watch.Watch: encoded `WatchResponse`s; the stream ends when `requests` is closed.
+    ///
+    /// # Errors
+    /// `no leader` for a caller that demands one.
+    pub async fn watch(
+        &self,
+        caller: &Caller,
+        requests: mpsc::Receiver<pb::WatchRequest>,
+    ) -> Result<mpsc::Receiver<Answer>, ApiError> {
+        self.require_leader(caller)?;
+        if self.inner.shared.is_stopping() {
+            return Err(ApiError::STOPPED);
+        }
+        let (responses, taken) = mpsc::channel(RESPONSES_MAX);
+        let (id, wake) = self.inner.watches.open();
+        let stream = Stream {
+            api: self.clone(),
+            id,
+            wake,
+            requests,
+            responses,
+            require_leader: caller.require_leader,
+            leaderless: 0,
+        };
+        self.inner.env.spawn("watch-stream", stream.run());
+        Ok(taken)
+    }
+}
+
+/// One stream.
+struct Stream<E: Env> {
+    api: Api<E>,
+    id: StreamId,
+    wake: Arc<Notify>,
+    requests: mpsc::Receiver<pb::WatchRequest>,
+    responses: mpsc::Sender<Answer>,
+    require_leader: bool,
+    leaderless: u32,
+}
+
+impl<E: Env> Drop for Stream<E> {
+    fn drop(&mut self) {
+        self.api.inner.watches.close(self.id);
+    }
+}
+
+/// What a stream woke up for.
+enum Wake {
+    Request(Option<pb::WatchRequest>),
+    Responses,
+    Progress,
+    LeaderLook,
+    Stopped,
+    Abandoned,
+}
+
+impl<E: Env> Stream<E> {
+    async fn run(mut self) {
+        let ended = self.serve().await;
+        if let Err(error) = ended {
+            // A client that has gone needs no reason.
+            let _gone = self.responses.send(Err(error)).await;
+        }
+    }
+
+    async fn serve(&mut self) -> Result<(), ApiError> {
+        let env = self.api.inner.env.clone();
+        let shared = self.api.inner.shared.clone();
+        let mut progress = env.sleep_until(self.next_progress());
+        let mut look = env.sleep_until(self.next_look());
+        loop {
+            let wake = tokio::select! {
+                biased;
+                () = shared.wait_stopped() => Wake::Stopped,
+                () = self.responses.closed() => Wake::Abandoned,
+                request = self.requests.recv() => Wake::Request(request),
+                () = self.wake.notified() => Wake::Responses,
+                () = &mut progress => Wake::Progress,
+                () = &mut look, if self.require_leader => Wake::LeaderLook,
+            };
+            match wake {
+                Wake::Stopped => return Err(ApiError::STOPPED),
+                Wake::Abandoned | Wake::Request(None) => return Ok(()),
+                Wake::Request(Some(request)) => self.on_request(request),
+                Wake::Responses => {}
+                Wake::Progress => {
+                    self.api.inner.watches.hub().tick_progress(self.id);
+                    progress.reset(self.next_progress());
+                }
+                Wake::LeaderLook => {
+                    self.look_for_leader()?;
+                    look.reset(self.next_look());
+                }
+            }
+            if !self.send_all().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn next_progress(&self) -> Instant {
+        let inner = &self.api.inner;
+        let interval = inner.config.watch_progress_interval;
+        // Up to a tenth more, so that streams do not all report at once.
+        let jitter = Prng::new(inner.env.random()).unit() * 0.1;
+        inner.env.now() + interval.mul_f64(1.0 + jitter)
+    }
+
+    fn next_look(&self) -> Instant {
+        self.api.inner.env.now() + self.api.inner.config.election_timeout
+    }
+
+    fn look_for_leader(&mut self) -> Result<(), ApiError> {
+        match self.api.inner.shared.leader().is_zero() {
+            true => self.leaderless += 1,
+            false => self.leaderless = 0,
+        }
+        match self.leaderless >= LEADERLESS_LOOKS {
+            true => Err(ApiError::NO_LEADER),
+            false => Ok(()),
+        }
+    }
+
+    fn on_request(&self, request: pb::WatchRequest) {
+        use pb::watch_request::RequestUnion;
+        let watches = &self.api.inner.watches;
+        match request.request_union {
+            Some(RequestUnion::CreateRequest(create)) => {
+                let wanted_id = create.watch_id;
+                // A refusal is queued as a response.
+                let _refused = watches.hub().create(self.id, wanted_id, spec(create));
+                watches.may_serve();
+            }
+            Some(RequestUnion::CancelRequest(cancel)) => {
+                watches.hub().cancel(self.id, cancel.watch_id);
+            }
+            Some(RequestUnion::ProgressRequest(_)) => {
+                watches.hub().request_progress(self.id);
+            }
+            None => {}
+        }
+    }
+
+    /// Sends what is queued; false when nobody takes it any more.
+    async fn send_all(&mut self) -> Result<bool, ApiError> {
+        let shared = self.api.inner.shared.clone();
+        loop {
+            let response = self.api.inner.watches.hub().take(self.id);
+            let Some(response) = response else { return Ok(true) };
+            // What was taken made room, which a lagging watcher of this stream may need.
+            self.api.inner.watches.may_serve();
+            let bytes_max = self.api.inner.config.max_request_bytes + encode::FRAGMENT_SLACK;
+            let header = self.api.header(0);
+            for encoded in encode::responses(&response, header, bytes_max) {
+                let sent = tokio::select! {
+                    biased;
+                    () = shared.wait_stopped() => return Err(ApiError::STOPPED),
+                    sent = self.responses.send(Ok(encoded)) => sent,
+                };
+                if sent.is_err() {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+}
+
+/// A request in the hub's terms; unknown filters are ignored, as in etcd.
+fn spec(create: pb::WatchCreateRequest) -> WatchSpec {
+    use pb::watch_create_request::FilterType;
+    let has = |wanted: FilterType| create.filters.contains(&(wanted as i32));
+    let filters = Filters { no_put: has(FilterType::Noput), no_delete: has(FilterType::Nodelete) };
+    WatchSpec {
+        filters,
+        range: KeyRange::new(create.key, create.range_end),
+        start_revision: create.start_revision,
+        prev_kv: create.prev_kv,
+        progress_notify: create.progress_notify,
+        fragment: create.fragment,
+    }
+}

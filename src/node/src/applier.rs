@@ -1,0 +1,318 @@
+//! The applier: takes committed entries in order, runs the state machine over them in memory,
+//! publishes one view for the batch, and only then answers whoever waits.
+//!
+//! It owns the state machine; others ask it through [`Work::Query`]. It waits for nothing but the
+//! Raft task's word on a configuration, and the flusher when too much is not yet in the backend.
+
+mod publish;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use base::{Index, mark};
+use bytes::Bytes;
+use prost::Message;
+use raft::{Entry, EntryKind};
+use state::{Applied, Committed, Effect, Machine};
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::publish::{Published, Views};
+use crate::config::Knobs;
+use crate::convert::{conf_state_message, decode_change, member_change};
+use crate::env::{Env, Event, Net, PeerAddress, Role};
+use crate::flusher::Cut;
+use crate::lessor::Lessor;
+use crate::metrics::Metrics;
+use crate::raft_task::input::Notice;
+use crate::shared::Shared;
+use crate::waiters::Waiters;
+use crate::{Completed, Outcome, observe};
+
+/// A question to the state machine, answered between two batches.
+pub(crate) type Query<E> = Box<dyn FnOnce(&mut Machine<<E as Env>::Backend>) + Send>;
+
+/// What the applier is asked to do.
+pub(crate) enum Work<E: Env> {
+    /// Apply these, which follow what was given before.
+    Entries(Vec<Entry>),
+    /// Answer a question.
+    Query(Query<E>),
+    /// The flusher has recorded everything up to this entry.
+    Flushed {
+        /// The recorded applied index.
+        index: Index,
+        /// The revision up to which keys are in the backend.
+        revision: i64,
+    },
+    /// Flush what is applied, then end.
+    Stop,
+}
+
+/// The running applier.
+pub(crate) struct Applier<E: Env> {
+    pub env: E,
+    pub machine: Machine<E::Backend>,
+    pub work: mpsc::UnboundedReceiver<Work<E>>,
+    pub notices: mpsc::UnboundedSender<Notice>,
+    pub flushes: mpsc::UnboundedSender<Cut>,
+    pub lessor: Arc<Lessor>,
+    pub news: mpsc::UnboundedSender<Vec<mvcc::Event>>,
+    pub waiters: Waiters<Outcome>,
+    pub shared: Arc<Shared>,
+    pub views: Arc<Views<E>>,
+    pub metrics: Arc<Metrics>,
+    pub knobs: Knobs,
+    pub election_timeout: std::time::Duration,
+    pub own: base::MemberId,
+    /// The entry up to which a cut was given to the flusher.
+    pub cut: Index,
+    /// Whether a cut is with the flusher.
+    pub flushing: bool,
+    /// Work that arrived while the applier waited for the flusher.
+    pub backlog: VecDeque<Work<E>>,
+}
+
+/// What a batch leaves to be done after its view is published.
+struct Batch {
+    answers: Vec<(base::RequestId, Bytes, Outcome)>,
+    events: Vec<mvcc::Event>,
+    effects: Vec<Effect>,
+    last: Index,
+}
+
+impl<E: Env> Applier<E> {
+    /// Runs until told to stop.
+    pub(crate) async fn run(mut self) {
+        while let Some(work) = self.next_work().await {
+            match work {
+                Work::Entries(entries) => self.apply_all(entries).await,
+                Work::Query(query) => query(&mut self.machine),
+                Work::Flushed { index, revision } => self.flushed(index, revision),
+                Work::Stop => return self.stop(),
+            }
+        }
+    }
+
+    async fn next_work(&mut self) -> Option<Work<E>> {
+        match self.backlog.pop_front() {
+            Some(work) => Some(work),
+            None => self.work.recv().await,
+        }
+    }
+
+    async fn apply_all(&mut self, mut entries: Vec<Entry>) {
+        while !entries.is_empty() {
+            let rest = entries.split_off(entries.len().min(self.knobs.apply_entries_max));
+            self.wait_for_room().await;
+            self.apply_batch(entries).await;
+            self.compact_a_slice();
+            self.flush_if_due();
+            entries = rest;
+        }
+    }
+
+    async fn apply_batch(&mut self, entries: Vec<Entry>) {
+        let mut batch =
+            Batch { answers: Vec::new(), events: Vec::new(), effects: Vec::new(), last: Index(0) };
+        for entry in entries {
+            batch.last = entry.index;
+            let applied = self.apply(&entry).await;
+            let Some(applied) = applied else { return };
+            self.collect(&mut batch, &entry, applied);
+        }
+        // Answers made from a backend that could not be read are void (BK6).
+        if let Some(fault) = self.machine.store().fault() {
+            self.env.fail_stop(&format!("the backend cannot be read: {fault}"));
+            return;
+        }
+        self.finish(batch);
+    }
+
+    /// `None` when the member is stopping.
+    async fn apply(&mut self, entry: &Entry) -> Option<Applied> {
+        let committed = Committed { term: entry.term, index: entry.index, data: &entry.data };
+        match entry.kind {
+            EntryKind::Normal => Some(self.machine.apply(&committed)),
+            EntryKind::ConfChange | EntryKind::ConfChangeV2 => {
+                self.apply_configuration(entry, &committed).await
+            }
+        }
+    }
+
+    async fn apply_configuration(
+        &mut self,
+        entry: &Entry,
+        committed: &Committed<'_>,
+    ) -> Option<Applied> {
+        let decoded = match entry.kind {
+            EntryKind::ConfChange => member_change(&entry.data),
+            _ => None,
+        };
+        let admitted = match &decoded {
+            Some((_, change)) => self.machine.validate_change(change).is_ok(),
+            // A joint change carries no member: only the core's configuration follows it.
+            None => entry.kind == EntryKind::ConfChangeV2,
+        };
+        let change = admitted.then(|| decode_change(entry.kind, &entry.data)).flatten();
+        let (answer, configured) = oneshot::channel();
+        self.notices.send(Notice::Configure { change, answer }).ok()?;
+        let conf_state = configured.await.ok()?;
+        observe(&self.env, || Event::Configured {
+            index: entry.index,
+            voters: conf_state.voters.clone(),
+            voters_outgoing: conf_state.voters_outgoing.clone(),
+            learners: conf_state.learners.clone(),
+        });
+        let encoded = Bytes::from(conf_state_message(&conf_state).encode_to_vec());
+        let request = decoded.as_ref().map_or(0, |(id, _)| *id);
+        let change = decoded.as_ref().map(|(_, change)| change);
+        Some(self.machine.apply_configuration(committed, request, change, encoded))
+    }
+
+    fn collect(&mut self, batch: &mut Batch, entry: &Entry, applied: Applied) {
+        observe(&self.env, || Event::Applied {
+            index: entry.index,
+            term: entry.term,
+            data: entry.data.clone(),
+            answer: match &applied.outcome {
+                Ok(reply) => reply.checksum(),
+                Err(refusal) => refusal.checksum(),
+            },
+            revision: applied.revision,
+            chain: self.machine.chain(),
+        });
+        batch.events.extend(applied.events);
+        for effect in &applied.effects {
+            self.lessor.follow(effect, self.env.now());
+        }
+        if entry.kind == EntryKind::Normal && entry.data.is_empty() {
+            self.begin_term(entry.term);
+        }
+        batch.effects.extend(applied.effects);
+        self.count(&applied.outcome);
+        let outcome = match applied.outcome {
+            Ok(reply) => Ok(Completed { reply, revision: applied.revision }),
+            Err(refusal) => Err(crate::error::ApiError::from(refusal)),
+        };
+        if applied.request != 0 {
+            let id = base::RequestId(applied.request);
+            batch.answers.push((id, entry.data.clone(), outcome));
+        }
+    }
+
+    fn count(&self, outcome: &Result<state::Reply, state::Refusal>) {
+        let metrics = &self.metrics;
+        match outcome {
+            Ok(state::Reply::Kv(mvcc::Answer::Put(_))) => metrics.puts.add(1),
+            Ok(state::Reply::Kv(mvcc::Answer::DeleteRange(_))) => metrics.deletes.add(1),
+            Ok(state::Reply::Kv(mvcc::Answer::Txn(_))) => metrics.txns.add(1),
+            Ok(state::Reply::LeaseGranted { .. }) => metrics.leases[0].add(1),
+            Ok(state::Reply::LeaseRevoked { .. }) => metrics.leases[1].add(1),
+            _ => {}
+        }
+    }
+
+    /// The first entry of a term is applied: if this member still leads it, it counts leases from
+    /// here on.
+    fn begin_term(&self, term: base::Term) {
+        let leads = || self.shared.term() == term && self.shared.role() == Role::Leader;
+        if leads() {
+            let extend = self.election_timeout;
+            self.lessor.promote(term, self.env.now(), extend);
+        }
+        // Deposed in between: the Raft task's demotion may have come before the promotion.
+        if !leads() {
+            self.lessor.demote();
+        }
+    }
+
+    /// The order matters: a waiter that is answered finds the view that contains its entry, and
+    /// waiters come before watchers (X-d).
+    fn finish(&mut self, batch: Batch) {
+        let rest_changed = batch.effects.iter().any(changes_rest);
+        self.views.publish(&mut self.machine, rest_changed);
+        self.shared.set_applied(batch.last);
+        for (id, payload, outcome) in batch.answers {
+            // Entries that other members proposed have no waiter here.
+            let _foreign = self.waiters.complete(id, &payload, outcome);
+        }
+        if !batch.events.is_empty() {
+            let _stopping = self.news.send(batch.events);
+        }
+        if batch.effects.contains(&Effect::MembersChanged) {
+            self.publish_peers();
+        }
+        let _stopping = self.notices.send(Notice::Applied(batch.last));
+    }
+
+    /// Tells the network where the other members are.
+    pub(crate) fn publish_peers(&self) {
+        let others = self.machine.members().iter().filter(|m| m.member_id() != self.own);
+        let address =
+            |m: &state::Member| PeerAddress { id: m.member_id(), urls: m.peer_urls.clone() };
+        self.env.net().set_peers(others.map(address).collect());
+    }
+
+    fn compact_a_slice(&mut self) {
+        if self.machine.store_mut().compact_slice(self.knobs.compaction_keys_max) {
+            mark!("compaction: more slices to go");
+        }
+    }
+
+    /// Too many revisions that are not in the backend: apply waits, Raft goes on (X-b).
+    async fn wait_for_room(&mut self) {
+        while self.flushing
+            && self.machine.store().unflushed_bytes() >= self.knobs.unflushed_bytes_max
+        {
+            mark!("apply: waits for the flusher");
+            match self.work.recv().await {
+                Some(Work::Flushed { index, revision }) => self.flushed(index, revision),
+                Some(Work::Query(query)) => query(&mut self.machine),
+                Some(later) => self.backlog.push_back(later),
+                None => return,
+            }
+        }
+    }
+
+    fn flush_if_due(&mut self) {
+        let (applied, _) = self.machine.applied();
+        let many = applied.since(self.cut) >= self.knobs.checkpoint_entries;
+        let large = self.machine.store().unflushed_bytes() >= self.knobs.flush_bytes;
+        if !self.flushing && (many || large) {
+            self.send_cut();
+        }
+    }
+
+    fn send_cut(&mut self) {
+        let (index, term) = self.machine.applied();
+        let flush = self.machine.store_mut().take_flush();
+        let record = self.machine.take_record();
+        let cut = Cut {
+            index,
+            term,
+            revision: self.machine.revision(),
+            configuration: self.machine.configuration().clone(),
+            flush,
+            record,
+        };
+        self.cut = index;
+        self.flushing = self.flushes.send(cut).is_ok();
+    }
+
+    fn flushed(&mut self, index: Index, revision: i64) {
+        self.flushing = false;
+        self.machine.store_mut().flushed(revision);
+        observe(&self.env, || Event::Persisted { applied: index });
+        self.flush_if_due();
+    }
+
+    fn stop(&mut self) {
+        if !self.flushing && self.machine.applied().0 > self.cut {
+            self.send_cut();
+        }
+    }
+}
+
+fn changes_rest(effect: &Effect) -> bool {
+    matches!(effect, Effect::MembersChanged | Effect::ClusterVersion(_) | Effect::AlarmsChanged)
+}

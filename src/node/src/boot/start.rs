@@ -1,0 +1,313 @@
+//! Starts the tasks of a recovered member and wires their queues.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use base::{ClusterId, MemberId, RequestId};
+use proto::etcdserverpb::InternalRaftRequest;
+use raft::{EntryKind, Raft};
+use state::Machine;
+use tokio::sync::mpsc;
+
+use super::identity::Identity;
+use super::recover::Recovered;
+use crate::api::{Api, Inner};
+use crate::applier::{Applier, Views, Work};
+use crate::barrier::Arrivals;
+use crate::config::NodeConfig;
+use crate::convert::decode_change;
+use crate::env::{AppendedEntry, Env, Event};
+use crate::flusher::{Cut, Flusher};
+use crate::ids::RequestIds;
+use crate::lessor::Lessor;
+use crate::log_writer::{Job, LogFiles, LogWriter};
+use crate::raft_task::RaftTask;
+use crate::raft_task::input::{Command, Notice};
+use crate::shared::Shared;
+use crate::waiters::Waiters;
+use crate::watch_task::{WatchTask, Watches};
+use crate::{log_reader, observe};
+
+/// A running member.
+pub struct Node<E: Env> {
+    api: Api<E>,
+}
+
+impl<E: Env> Node<E> {
+    /// The calls of this member.
+    #[must_use]
+    pub fn api(&self) -> Api<E> {
+        self.api.clone()
+    }
+
+    /// This member's id.
+    #[must_use]
+    pub fn member(&self) -> MemberId {
+        self.api.inner.member
+    }
+
+    /// The cluster's id.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterId {
+        self.api.inner.cluster
+    }
+}
+
+/// Queues between the tasks, made before any of them runs.
+struct Queues<E: Env> {
+    commands: (mpsc::Sender<Command>, mpsc::Receiver<Command>),
+    notices: Queue<Notice>,
+    jobs: Queue<Job>,
+    work: Queue<Work<E>>,
+    reads: Queue<raft::Fetch>,
+    snapshots: Queue<MemberId>,
+    cuts: Queue<Cut>,
+    news: Queue<Vec<mvcc::Event>>,
+}
+
+type Queue<T> = (mpsc::UnboundedSender<T>, mpsc::UnboundedReceiver<T>);
+
+impl<E: Env> Queues<E> {
+    fn new(items_max: usize) -> Queues<E> {
+        Queues {
+            commands: mpsc::channel(items_max),
+            notices: mpsc::unbounded_channel(),
+            jobs: mpsc::unbounded_channel(),
+            work: mpsc::unbounded_channel(),
+            reads: mpsc::unbounded_channel(),
+            snapshots: mpsc::unbounded_channel(),
+            cuts: mpsc::unbounded_channel(),
+            news: mpsc::unbounded_channel(),
+        }
+    }
+}
+
+/// Starts all tasks. The queues that have no bound in items are bounded by what the Raft core lets
+/// be in flight: appended, committed and unapplied bytes.
+pub(super) fn start<E: Env>(
+    env: E,
+    config: NodeConfig,
+    identity: Identity,
+    recovered: Recovered<E>,
+) -> Node<E> {
+    let Recovered { writer, files, hard_state, boot, mut machine } = recovered;
+    observe_recovery(&env, &boot, &machine);
+    let queues = Queues::new(config.knobs.queue_items_max);
+    let inner = share(&env, config, &identity, &boot, &mut machine, &queues);
+    let raft = Raft::new(raft_config(&env, &inner.config, identity.member), boot, env.now());
+    let log = (writer, files, hard_state);
+    spawn(Arc::new(inner), queues, log, machine, raft)
+}
+
+/// What the tasks and the calls share.
+fn share<E: Env>(
+    env: &E,
+    config: NodeConfig,
+    identity: &Identity,
+    boot: &raft::Boot,
+    machine: &mut Machine<E::Backend>,
+    queues: &Queues<E>,
+) -> Inner<E> {
+    let seen = greatest_own_id(&boot.entries, identity.member);
+    let shared = Shared::default();
+    shared.set_role(boot.hard_state.term, crate::env::Role::Follower, MemberId::ZERO);
+    shared.set_committed(boot.hard_state.commit);
+    shared.set_applied(machine.applied().0);
+    let lessor = Lessor::default();
+    lessor.restore(machine.leases());
+    let queue_bytes = config.knobs.watch_queue_bytes;
+    Inner {
+        env: env.clone(),
+        config,
+        cluster: identity.cluster,
+        member: identity.member,
+        ids: Arc::new(RequestIds::new(identity.member, env.unix_millis(), seen)),
+        waiters: Waiters::default(),
+        arrivals: Arc::new(Arrivals::default()),
+        shared: Arc::new(shared),
+        views: Arc::new(Views::new(machine)),
+        commands: queues.commands.0.clone(),
+        applier: queues.work.0.clone(),
+        metrics: Arc::new(crate::metrics::Metrics::default()),
+        lessor: Arc::new(lessor),
+        watches: Arc::new(Watches::new(machine.revision(), queue_bytes)),
+    }
+}
+
+type LogParts<E> = (wal::Writer, LogFiles<E>, wal::HardState);
+
+fn spawn<E: Env>(
+    inner: Arc<Inner<E>>,
+    queues: Queues<E>,
+    log: LogParts<E>,
+    machine: Machine<E::Backend>,
+    raft: Raft,
+) -> Node<E> {
+    let env = &inner.env;
+    let shared = &inner.shared;
+    let notices = queues.notices.0;
+    let (jobs, cuts) = (queues.jobs.0, queues.cuts.0);
+    let log_reader = log_reader::run(env.clone(), queues.reads.1, notices.clone());
+    env.spawn_thread("log-reader", log_reader);
+    let writer = log_writer(&inner, log, queues.jobs.1, notices.clone());
+    env.spawn_thread("log-writer", shared.clone().running(writer.run()));
+    let flusher = flusher(&inner, queues.cuts.1, jobs.clone());
+    env.spawn_thread("flusher", shared.clone().running(flusher.run()));
+    let sinks = Sinks { notices: notices.clone(), cuts, news: queues.news.0 };
+    let applier = applier(&inner, machine, queues.work.1, sinks);
+    applier.publish_peers();
+    env.spawn_thread("applier", shared.clone().running(applier.run()));
+    let task = RaftTask {
+        env: env.clone(),
+        raft,
+        commands: queues.commands.1,
+        notices: queues.notices.1,
+        log: jobs,
+        applier: inner.applier.clone(),
+        readers: queues.reads.0,
+        snapshots: queues.snapshots.0,
+        arrivals: inner.arrivals.clone(),
+        shared: shared.clone(),
+        lessor: inner.lessor.clone(),
+        waiters: inner.waiters.clone(),
+        ids: inner.ids.clone(),
+    };
+    env.spawn_thread("raft", shared.clone().running(task.run()));
+    env.spawn("snapshots", crate::snapshots::run(queues.snapshots.1, notices));
+    env.spawn("watch", watch_task(&inner, queues.news.1).run());
+    let api = Api { inner: inner.clone() };
+    env.spawn("housekeeping", crate::housekeeping::run(api.clone()));
+    env.spawn("lease-expiry", crate::expiry::run(api.clone()));
+    Node { api }
+}
+
+fn log_writer<E: Env>(
+    inner: &Inner<E>,
+    (writer, files, hard_state): LogParts<E>,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    notices: mpsc::UnboundedSender<Notice>,
+) -> LogWriter<E> {
+    LogWriter {
+        env: inner.env.clone(),
+        writer,
+        files,
+        jobs,
+        notices,
+        metrics: inner.metrics.clone(),
+        hard_state,
+        fsync: inner.config.fsync,
+    }
+}
+
+fn flusher<E: Env>(
+    inner: &Inner<E>,
+    cuts: mpsc::UnboundedReceiver<Cut>,
+    log: mpsc::UnboundedSender<Job>,
+) -> Flusher<E> {
+    Flusher {
+        env: inner.env.clone(),
+        cuts,
+        applier: inner.applier.clone(),
+        log,
+        metrics: inner.metrics.clone(),
+        knobs: inner.config.knobs.clone(),
+    }
+}
+
+/// Where the applier hands things on.
+struct Sinks {
+    notices: mpsc::UnboundedSender<Notice>,
+    cuts: mpsc::UnboundedSender<Cut>,
+    news: mpsc::UnboundedSender<Vec<mvcc::Event>>,
+}
+
+fn applier<E: Env>(
+    inner: &Inner<E>,
+    machine: Machine<E::Backend>,
+    work: mpsc::UnboundedReceiver<Work<E>>,
+    sinks: Sinks,
+) -> Applier<E> {
+    Applier {
+        env: inner.env.clone(),
+        cut: machine.applied().0,
+        machine,
+        work,
+        notices: sinks.notices,
+        flushes: sinks.cuts,
+        lessor: inner.lessor.clone(),
+        news: sinks.news,
+        waiters: inner.waiters.clone(),
+        shared: inner.shared.clone(),
+        views: inner.views.clone(),
+        metrics: inner.metrics.clone(),
+        knobs: inner.config.knobs.clone(),
+        election_timeout: inner.config.election_timeout,
+        own: inner.member,
+        flushing: false,
+        backlog: VecDeque::new(),
+    }
+}
+
+fn watch_task<E: Env>(
+    inner: &Inner<E>,
+    news: mpsc::UnboundedReceiver<Vec<mvcc::Event>>,
+) -> WatchTask<E> {
+    WatchTask {
+        env: inner.env.clone(),
+        news,
+        watches: inner.watches.clone(),
+        views: inner.views.clone(),
+        shared: inner.shared.clone(),
+        history_bytes_max: inner.config.knobs.watch_queue_bytes,
+    }
+}
+
+fn raft_config<E: Env>(env: &E, config: &NodeConfig, member: MemberId) -> raft::Config {
+    let mut settings = raft::Config::new(member, env.random(), decode_change);
+    settings.election_timeout = config.election_timeout;
+    settings.heartbeat_interval = config.heartbeat_interval;
+    settings.pre_vote = config.pre_vote;
+    settings.append_entries_max = config.knobs.append_entries_max;
+    settings.inflight_max = config.knobs.inflight_max;
+    settings.cache_bytes_max = config.knobs.log_cache_bytes;
+    settings
+}
+
+/// The greatest request id of this member in the recovered log (P-b).
+fn greatest_own_id(entries: &[raft::Entry], member: MemberId) -> RequestId {
+    let ids = RequestIds::new(member, 0, RequestId::ZERO);
+    let own = entries.iter().filter_map(|entry| {
+        let id = match entry.kind {
+            EntryKind::Normal => {
+                let request = <InternalRaftRequest as prost::Message>::decode(entry.data.clone());
+                state::request_id(&request.ok()?)
+            }
+            _ => crate::convert::member_change(&entry.data)?.0,
+        };
+        Some(RequestId(id)).filter(|id| ids.is_own(*id))
+    });
+    own.max().unwrap_or(RequestId::ZERO)
+}
+
+fn observe_recovery<E: Env>(env: &E, boot: &raft::Boot, machine: &state::Machine<E::Backend>) {
+    observe(env, || Event::Recovered {
+        term: boot.hard_state.term,
+        vote: boot.hard_state.vote,
+        commit: boot.hard_state.commit,
+        snapshot: boot.snapshot.0,
+        entries: boot.entries.iter().map(AppendedEntry::of).collect(),
+        applied: machine.applied().0,
+    });
+}
+
+impl<E: Env> Node<E> {
+    /// Waits until this member has published itself, which needs a quorum: only then does it serve.
+    pub async fn ready(&self) {
+        self.api.inner.shared.wait_ready().await;
+    }
+
+    /// Stops in order: refuse new work, hand leadership over, drain, sync, record.
+    pub async fn stop(self) {
+        crate::stop::stop(&self.api).await;
+    }
+}

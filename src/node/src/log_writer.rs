@@ -1,0 +1,166 @@
+//! The log writer: takes all appends that wait, writes them as one batch with one sync, and then
+//! tells the Raft task. It runs on a thread of its own, because it waits for the disk.
+//!
+//! A batch is written only after the one before it is synced (L-a). A failed write or sync ends the
+//! process: what reached the disk is unknown, and nothing may be said on top of it (L5).
+
+pub(crate) mod files;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Index, Instant, mark};
+use tokio::sync::mpsc;
+
+pub(crate) use self::files::LogFiles;
+use crate::env::{DiskError, Env, Event};
+use crate::metrics::Metrics;
+use crate::observe;
+use crate::raft_task::input::Notice;
+
+/// What the log writer is asked to do.
+pub(crate) enum Job {
+    /// Write entries and hard state.
+    Append(raft::Append),
+    /// The backend has recorded everything up to this snapshot mark: write it, then release the
+    /// segments that nobody needs any more.
+    Checkpoint {
+        /// Where the backend stands.
+        mark: wal::SnapshotMark,
+        /// Entries up to here may go.
+        release: Index,
+    },
+    /// A leader has caught this member up: what recovery found suspect is whole again.
+    ClearSuspect,
+}
+
+/// The running log writer.
+pub(crate) struct LogWriter<E: Env> {
+    pub env: E,
+    pub writer: wal::Writer,
+    pub files: LogFiles<E>,
+    pub jobs: mpsc::UnboundedReceiver<Job>,
+    pub notices: mpsc::UnboundedSender<Notice>,
+    pub metrics: Arc<Metrics>,
+    pub hard_state: wal::HardState,
+    pub fsync: bool,
+}
+
+impl<E: Env> LogWriter<E> {
+    /// Runs until nobody can give it work or the disk fails.
+    pub(crate) async fn run(mut self) {
+        while let Some(first) = self.jobs.recv().await {
+            let mut jobs = vec![first];
+            while let Ok(job) = self.jobs.try_recv() {
+                jobs.push(job);
+            }
+            if let Err(error) = self.process(jobs).await {
+                self.env.fail_stop(&format!("the log cannot be written: {error}"));
+                return;
+            }
+        }
+    }
+
+    async fn process(&mut self, jobs: Vec<Job>) -> Result<(), DiskError> {
+        let mut appends = Vec::new();
+        for job in jobs {
+            match job {
+                Job::Append(append) => appends.push(append),
+                other => {
+                    self.append(std::mem::take(&mut appends)).await?;
+                    self.process_other(other).await?;
+                }
+            }
+        }
+        self.append(appends).await?;
+        self.prepare_next().await
+    }
+
+    async fn process_other(&mut self, job: Job) -> Result<(), DiskError> {
+        match job {
+            Job::Append(_) => unreachable!("appends are collected by the caller"),
+            Job::Checkpoint { mark, release } => {
+                self.hard_state.commit = self.hard_state.commit.max(mark.index);
+                let ops = self.writer.snapshot(&mark, self.hard_state);
+                self.run_ops(ops).await?;
+                let ops = self.writer.release(release.min(mark.index));
+                if !ops.is_empty() {
+                    mark!("log: segments released");
+                    self.run_ops(ops).await?;
+                    observe(&self.env, || Event::Released { index: release });
+                    self.notify(Notice::Released(release));
+                }
+                Ok(())
+            }
+            Job::ClearSuspect => {
+                let ops = self.writer.clear_suspect();
+                self.run_ops(ops).await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// One batch: everything in it becomes durable with one sync, then all of it is reported.
+    async fn append(&mut self, appends: Vec<raft::Append>) -> Result<(), DiskError> {
+        let Some(last) = appends.last() else { return Ok(()) };
+        let token = last.token;
+        let state = last.hard_state;
+        self.hard_state =
+            wal::HardState { term: state.term, vote: state.vote, commit: state.commit };
+        if !appends.iter().any(|append| append.must_sync) {
+            // Only the commit index moved: a hint, which the next batch carries.
+            return Ok(());
+        }
+        let entries = appends.iter().flat_map(|append| &append.entries).map(entry_ref);
+        let ops = self.writer.append(Some(self.hard_state), entries, true);
+        if appends.len() > 1 {
+            mark!("log: several appends share a sync");
+        }
+        self.run_ops(ops).await?;
+        self.notify(Notice::Persisted(token));
+        Ok(())
+    }
+
+    /// Prepares the next segment while nobody waits for it.
+    async fn prepare_next(&mut self) -> Result<(), DiskError> {
+        let ops = self.writer.prepare_next();
+        match ops.is_empty() {
+            true => Ok(()),
+            false => self.run_ops(ops).await,
+        }
+    }
+
+    async fn run_ops(&mut self, ops: Vec<wal::Op>) -> Result<(), DiskError> {
+        for op in ops {
+            let is_sync = matches!(op, wal::Op::Sync { .. });
+            if is_sync && !self.fsync {
+                continue;
+            }
+            let began = self.env.now();
+            self.files.run(op).await?;
+            if is_sync {
+                self.record_sync(began);
+            }
+        }
+        Ok(())
+    }
+
+    fn record_sync(&self, began: Instant) {
+        let took: Duration = self.env.now().since(began);
+        self.metrics.wal_fsync.record(took);
+    }
+
+    fn notify(&self, notice: Notice) {
+        // Without a Raft task the member is stopping, and nobody needs to know.
+        let _stopped = self.notices.send(notice);
+    }
+}
+
+pub(crate) fn entry_ref(entry: &raft::Entry) -> wal::EntryRef<'_> {
+    wal::EntryRef {
+        term: entry.term,
+        index: entry.index,
+        kind: crate::convert::entry_kind(entry.kind),
+        data: &entry.data,
+    }
+}

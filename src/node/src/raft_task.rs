@@ -1,0 +1,369 @@
+//! The Raft task: the only owner of the consensus core. It takes everything that is waiting as one
+//! batch, feeds the core, and carries out what the core asks for. It never waits for a disk, an
+//! apply or a client.
+
+pub(crate) mod input;
+mod proposals;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Index, Instant, MemberId, mark};
+use bytes::Bytes;
+use raft::{ConfState, Output, Raft};
+use tokio::sync::mpsc;
+
+use self::input::{Command, Notice};
+use self::proposals::Proposals;
+use crate::applier::Work;
+use crate::barrier::{Arrivals, Rounds};
+use crate::env::{AppendedEntry, Env, Event, Net, Role, Sleep};
+use crate::error::ApiError;
+use crate::ids::RequestIds;
+use crate::lessor::Lessor;
+use crate::log_writer::Job;
+use crate::shared::Shared;
+use crate::waiters::Waiters;
+use crate::{Outcome, observe};
+
+/// How often a read confirmation is asked for again while it is not answered.
+const READ_RETRY: Duration = Duration::from_millis(500);
+
+/// Inputs taken in one go before the core's output is looked at.
+const BATCH_MAX: usize = 4096;
+
+/// Everything the Raft task is given.
+pub(crate) struct RaftTask<E: Env> {
+    pub env: E,
+    pub raft: Raft,
+    pub commands: mpsc::Receiver<Command>,
+    pub notices: mpsc::UnboundedReceiver<Notice>,
+    pub log: mpsc::UnboundedSender<Job>,
+    pub applier: mpsc::UnboundedSender<Work<E>>,
+    pub readers: mpsc::UnboundedSender<raft::Fetch>,
+    pub snapshots: mpsc::UnboundedSender<MemberId>,
+    pub arrivals: Arc<Arrivals>,
+    pub shared: Arc<Shared>,
+    pub lessor: Arc<Lessor>,
+    pub waiters: Waiters<Outcome>,
+    pub ids: Arc<RequestIds>,
+}
+
+/// The state of the running task.
+struct Driver<E: Env> {
+    task: RaftTask<E>,
+    proposals: Proposals,
+    rounds: Rounds,
+    read_retry: Option<Instant>,
+    reads_refused: bool,
+    /// The first index that this member committed as the leader of its term.
+    led_from: Option<Index>,
+    /// Whether the configuration names this member as its only voter.
+    alone: bool,
+    /// Whether recovery left a doubt that no leader has removed yet.
+    suspect: bool,
+    stopping: bool,
+}
+
+impl<E: Env> RaftTask<E> {
+    /// Runs until the member stops.
+    pub(crate) async fn run(self) {
+        let proposals = Proposals::new(self.waiters.clone());
+        let mut driver = Driver {
+            task: self,
+            proposals,
+            rounds: Rounds::default(),
+            read_retry: None,
+            reads_refused: false,
+            led_from: None,
+            alone: false,
+            suspect: false,
+            stopping: false,
+        };
+        let status = driver.task.raft.status();
+        driver.suspect = status.suspect;
+        driver.learn_configuration(&status.conf_state);
+        driver.run().await;
+    }
+}
+
+/// What woke the task.
+enum Wake {
+    Notice(Notice),
+    Command(Command),
+    Message(raft::Message),
+    Reads,
+    Time,
+    Ended,
+}
+
+impl<E: Env> Driver<E> {
+    async fn run(&mut self) {
+        let env = self.task.env.clone();
+        let net = env.net().clone();
+        let arrivals = self.task.arrivals.clone();
+        let mut timer = env.sleep_until(self.deadline());
+        loop {
+            let wake = tokio::select! {
+                biased;
+                notice = self.task.notices.recv() => notice.map_or(Wake::Ended, Wake::Notice),
+                message = net.receive() => Wake::Message(message),
+                () = arrivals.arrived() => Wake::Reads,
+                command = self.task.commands.recv() => command.map_or(Wake::Ended, Wake::Command),
+                () = &mut timer => Wake::Time,
+            };
+            self.task.raft.tick(env.now());
+            match wake {
+                Wake::Notice(notice) => self.on_notice(notice),
+                Wake::Command(command) => self.on_command(command),
+                Wake::Message(message) => self.task.raft.step(message),
+                Wake::Reads | Wake::Time => {}
+                Wake::Ended => return,
+            }
+            self.take_waiting();
+            self.open_round();
+            self.retry_reads();
+            for peer in net.take_unreachable() {
+                self.task.raft.report_unreachable(peer);
+            }
+            self.propose();
+            self.carry_out();
+            if self.stopping && !self.must_hand_over() {
+                return;
+            }
+            timer.reset(self.deadline());
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let raft = self.task.raft.deadline();
+        self.read_retry.map_or(raft, |retry| retry.min(raft))
+    }
+
+    /// Takes what else is waiting, so that one pass serves many.
+    fn take_waiting(&mut self) {
+        for _ in 0..BATCH_MAX {
+            let Ok(notice) = self.task.notices.try_recv() else { break };
+            self.on_notice(notice);
+        }
+        for _ in 0..BATCH_MAX {
+            let Ok(command) = self.task.commands.try_recv() else { break };
+            self.on_command(command);
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Propose { id, payload } => self.proposals.push(id, payload),
+            Command::ProposeConfiguration { id, payload } => {
+                self.proposals.push_configuration(id, payload);
+            }
+            Command::ProposeInTerm { term, payload } => {
+                self.proposals.push_in_term(term, payload);
+            }
+            Command::Transfer { to, answer } => {
+                let begun = self.task.raft.transfer_leadership(to);
+                // The caller may have gone; the transfer runs all the same.
+                let _gone = answer.send(begun.map_err(|_| ApiError::BAD_LEADER_TRANSFEREE));
+            }
+            Command::Status { answer } => {
+                let _gone = answer.send(self.task.raft.status());
+            }
+            Command::Stop => self.begin_stop(),
+        }
+    }
+
+    fn on_notice(&mut self, notice: Notice) {
+        let raft = &mut self.task.raft;
+        match notice {
+            Notice::Persisted(token) => {
+                raft.persisted(token);
+                self.observe_synced();
+            }
+            Notice::Applied(index) => {
+                raft.applied(index);
+                if self.suspect && !raft.status().suspect {
+                    self.suspect = false;
+                    let _stopped = self.task.log.send(Job::ClearSuspect);
+                }
+                self.update_sole_leader();
+            }
+            Notice::Configure { change, answer } => {
+                // While a configuration may change, reads go through the quorum again.
+                self.task.shared.set_sole_leader(false);
+                let change = change.unwrap_or_else(crate::convert::without_effect);
+                let state = raft.apply_configuration(&change);
+                self.learn_configuration(&state);
+                let _gone = answer.send(state);
+            }
+            Notice::Fetched { fetch, entries } => raft.fetched(fetch, entries),
+            Notice::Released(index) => raft.released(index),
+            Notice::SnapshotSent { to, ok } => raft.report_snapshot(to, ok),
+        }
+    }
+
+    /// Hands waiting proposals to the core, if it takes them now.
+    fn propose(&mut self) {
+        self.proposals.hand_over(&mut self.task.raft);
+    }
+
+    /// One round for all reads that have arrived.
+    fn open_round(&mut self) {
+        if self.task.arrivals.is_empty() {
+            return;
+        }
+        let context = self.task.ids.next().get();
+        if let Some(context) = self.rounds.open(&self.task.arrivals, context) {
+            self.ask(context);
+        }
+    }
+
+    fn ask(&mut self, context: Bytes) {
+        // Refused without a leader; the retry asks again once there may be one.
+        self.reads_refused = self.task.raft.read_index(context).is_err();
+        self.read_retry = Some(self.task.env.now() + READ_RETRY);
+    }
+
+    fn retry_reads(&mut self) {
+        let due = self.read_retry.is_some_and(|at| at <= self.task.env.now());
+        let leader_appeared = self.reads_refused && !self.task.shared.leader().is_zero();
+        if !due && !leader_appeared {
+            return;
+        }
+        self.read_retry = None;
+        self.reads_refused = false;
+        let context = self.task.ids.next().get();
+        if let Some(context) = self.rounds.retry(context) {
+            mark!("read: barrier retried");
+            self.ask(context);
+        }
+    }
+
+    /// Carries out what the core asks for, until it asks for nothing more.
+    fn carry_out(&mut self) {
+        while let Some(output) = self.task.raft.output() {
+            self.carry_out_one(output);
+        }
+    }
+
+    fn carry_out_one(&mut self, output: Output) {
+        if let Some(change) = output.role {
+            self.on_role(change);
+        }
+        if let Some(append) = output.append {
+            observe(&self.task.env, || Event::Appended {
+                entries: append.entries.iter().map(AppendedEntry::of).collect(),
+            });
+            self.send_log(append);
+        }
+        for message in output.messages {
+            self.task.env.net().send(message);
+        }
+        if let Some(commit) = output.commit {
+            self.on_commit(&commit);
+        }
+        if !output.committed.is_empty() {
+            self.send_applier(Work::Entries(output.committed));
+        }
+        for read in output.reads {
+            self.rounds.confirm(&read.context, read.index);
+        }
+        if !output.reads_dropped.is_empty() {
+            self.rounds.fail(&ApiError::LEADER_CHANGED);
+        }
+        if self.rounds.is_empty() {
+            self.read_retry = None;
+        }
+        for fetch in output.fetches {
+            let _stopped = self.task.readers.send(fetch);
+        }
+        for member in output.snapshots {
+            let _stopped = self.task.snapshots.send(member);
+        }
+        if output.install.is_some() {
+            // Installing a snapshot is not built yet; the leader is told and tries again.
+            self.task.raft.snapshot_refused();
+        }
+    }
+
+    fn send_log(&mut self, append: raft::Append) {
+        let _stopped = self.task.log.send(Job::Append(append));
+    }
+
+    fn send_applier(&mut self, work: Work<E>) {
+        let _stopped = self.task.applier.send(work);
+    }
+
+    fn on_role(&mut self, change: raft::RoleChange) {
+        let role = Role::from(change.role);
+        let leader = change.leader.unwrap_or(MemberId::ZERO);
+        observe(&self.task.env, || Event::RoleChanged {
+            term: change.term,
+            role,
+            leader,
+            last: self.task.raft.status().last,
+        });
+        self.led_from = None;
+        self.update_sole_leader();
+        if role != Role::Leader || self.task.shared.term() != change.term {
+            self.task.lessor.demote();
+        }
+        let shared = &self.task.shared;
+        let had = shared.leader();
+        shared.set_role(change.term, role, leader);
+        if !had.is_zero() && had != leader {
+            self.rounds.fail(&ApiError::LEADER_CHANGED);
+        }
+    }
+
+    fn on_commit(&mut self, commit: &raft::CommitAdvance) {
+        observe(&self.task.env, || Event::Committed {
+            commit: commit.index,
+            term: self.task.raft.status().term,
+            by_counting: commit.counted,
+        });
+        self.task.shared.set_committed(commit.index);
+        if commit.counted && self.led_from.is_none() {
+            self.led_from = Some(commit.index);
+        }
+    }
+
+    fn learn_configuration(&mut self, state: &ConfState) {
+        let id = self.task.raft.status().id;
+        self.alone = state.voters == [id] && state.voters_outgoing.is_empty();
+        self.update_sole_leader();
+    }
+
+    /// Keeps the flag under which reads skip the quorum: no other member can lead or acknowledge,
+    /// and everything acknowledged before this term is applied.
+    fn update_sole_leader(&self) {
+        let caught_up = self.led_from.is_some_and(|from| self.task.shared.applied() >= from);
+        self.task.shared.set_sole_leader(self.alone && caught_up);
+    }
+
+    fn observe_synced(&self) {
+        observe(&self.task.env, || {
+            let status = self.task.raft.status();
+            Event::Synced { last: status.stable, term: status.term, vote: status.vote }
+        });
+    }
+
+    /// Stopping: no new proposals, and a leader hands over to the member that is furthest.
+    fn begin_stop(&mut self) {
+        self.stopping = true;
+        self.proposals.refuse_all(&ApiError::STOPPED);
+        self.rounds.fail(&ApiError::STOPPED);
+        let status = self.task.raft.status();
+        let others = status.progress.iter().filter(|peer| peer.id != status.id && !peer.learner);
+        if let Some(best) = others.max_by_key(|peer| (peer.matched, peer.id)) {
+            mark!("leader transfer: on stop");
+            // Without a willing follower the election timeout does what the transfer would have.
+            let _refused = self.task.raft.transfer_leadership(best.id);
+        }
+    }
+
+    fn must_hand_over(&self) -> bool {
+        let status = self.task.raft.status();
+        status.role == raft::Role::Leader && status.transferee.is_some()
+    }
+}

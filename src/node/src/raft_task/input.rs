@@ -1,0 +1,43 @@
+//! What the Raft task is told: commands of API calls, bounded in number, and notices of the
+//! member's own tasks, bounded by what the Raft task itself has in flight.
+
+use base::{Index, MemberId, RequestId, Term};
+use bytes::Bytes;
+use raft::{AppendToken, ConfChange, ConfState, Entry, FetchId, Status};
+use tokio::sync::oneshot;
+
+use crate::error::ApiError;
+
+/// What an API call wants of Raft.
+pub(crate) enum Command {
+    /// Propose an entry; its waiter is registered under the id.
+    Propose { id: RequestId, payload: Bytes },
+    /// Propose a configuration change (an encoded `raftpb.ConfChange`).
+    ProposeConfiguration { id: RequestId, payload: Bytes },
+    /// Propose, as the leader of this term or not at all: what was decided by a leader's clock
+    /// binds no other leader (P-c).
+    ProposeInTerm { term: Term, payload: Bytes },
+    /// Hand leadership over; answered when the attempt has begun or is refused.
+    Transfer { to: MemberId, answer: oneshot::Sender<Result<(), ApiError>> },
+    /// Tell the core's state.
+    Status { answer: oneshot::Sender<Status> },
+    /// Stop: hand leadership over if there is somebody, then end.
+    Stop,
+}
+
+/// What the member's own tasks report.
+pub(crate) enum Notice {
+    /// Everything handed to the log writer up to this token is durable.
+    Persisted(AppendToken),
+    /// The applier is done up to here.
+    Applied(Index),
+    /// The applier met a configuration change and waits for the configuration it leads to;
+    /// `None` is a change that has no effect.
+    Configure { change: Option<ConfChange>, answer: oneshot::Sender<ConfState> },
+    /// Entries that the core asked for, read from the log files.
+    Fetched { fetch: FetchId, entries: Result<Vec<Entry>, raft::Unavailable> },
+    /// Log files no longer hold entries up to here.
+    Released(Index),
+    /// A snapshot was sent, or could not be.
+    SnapshotSent { to: MemberId, ok: bool },
+}

@@ -1,0 +1,10 @@
+//! The versions that the API and the peers see: etcd's, whose behaviour this is.
+
+/// The server's version.
+pub const SERVER: &str = "3.7.1";
+
+/// The highest cluster version that this server takes part in.
+pub const CLUSTER: &str = "3.7.0";
+
+/// The lowest cluster version that a peer may have.
+pub const MIN_CLUSTER: &str = "3.0.0";

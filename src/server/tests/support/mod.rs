@@ -1,0 +1,226 @@
+//! Real processes for the tests: members on free ports with temporary directories, which end with
+//! the test that started them.
+
+// Each test binary uses a part of this.
+#![allow(dead_code)]
+
+pub mod strace;
+
+use std::fs::File;
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use proto::etcdserverpb::kv_client::KvClient;
+use proto::etcdserverpb::maintenance_client::MaintenanceClient;
+use proto::etcdserverpb::{PutRequest, RangeRequest, StatusRequest, StatusResponse};
+use tonic::transport::{Channel, Endpoint};
+
+/// How long a member may take to do what it is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// One member as it is started, again and again, on the same directory and ports.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub name: String,
+    pub client_port: u16,
+    pub peer_port: u16,
+    pub dir: PathBuf,
+    pub initial_cluster: String,
+    pub arguments: Vec<String>,
+}
+
+/// The members of a new cluster below a directory.
+pub fn cluster(dir: &Path, size: usize) -> Vec<Member> {
+    let ports: Vec<(u16, u16)> = (0..size).map(|_| (free_port(), free_port())).collect();
+    let name = |at: usize| format!("m{}", at + 1);
+    let urls = ports.iter().enumerate();
+    let urls = urls.map(|(at, (_, peer))| format!("{}=http://127.0.0.1:{peer}", name(at)));
+    let initial_cluster = urls.collect::<Vec<_>>().join(",");
+    let member = |(at, (client_port, peer_port)): (usize, &(u16, u16))| Member {
+        name: name(at),
+        client_port: *client_port,
+        peer_port: *peer_port,
+        dir: dir.join(name(at)),
+        initial_cluster: initial_cluster.clone(),
+        arguments: Vec::new(),
+    };
+    ports.iter().enumerate().map(member).collect()
+}
+
+impl Member {
+    pub fn client_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.client_port)
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let client = self.client_url();
+        let peer = format!("http://127.0.0.1:{}", self.peer_port);
+        let mut flags = vec![
+            format!("--name={}", self.name),
+            format!("--data-dir={}", self.dir.display()),
+            format!("--listen-client-urls={client}"),
+            format!("--advertise-client-urls={client}"),
+            format!("--listen-peer-urls={peer}"),
+            format!("--initial-advertise-peer-urls={peer}"),
+            format!("--initial-cluster={}", self.initial_cluster),
+        ];
+        flags.extend(self.arguments.iter().cloned());
+        flags
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.with_extension("log")
+    }
+
+    /// Starts the member; `wrapper` is a program and its arguments in front of it.
+    pub fn start_under(&self, wrapper: &[String]) -> Process {
+        let binary = env!("CARGO_BIN_EXE_cairn").to_string();
+        let mut words = wrapper.to_vec();
+        words.push(binary);
+        words.extend(self.flags());
+        let log = File::options().create(true).append(true).open(self.log_path());
+        let log = log.expect("the temporary directory is writable");
+        let child = Command::new(&words[0])
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", words[0]));
+        Process { child, member: self.clone() }
+    }
+
+    /// Starts the member.
+    pub fn start(&self) -> Process {
+        self.start_under(&[])
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        let mut text = String::new();
+        if let Ok(mut file) = File::open(self.log_path()) {
+            file.read_to_string(&mut text).expect("logs are text");
+        }
+        text
+    }
+}
+
+/// A running member; killed when dropped.
+pub struct Process {
+    child: Child,
+    pub member: Member,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Process {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// kill -9, and waits for the end.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(status.expect("kill is there").success(), "kill -{name} failed");
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self, patience: Duration) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is a child") {
+                return status;
+            }
+            let log = || self.member.log();
+            assert!(began.elapsed() < patience, "did not end in {patience:?}:\n{}", log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until it says that it serves.
+    pub async fn ready(&mut self) -> KvClient<Channel> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is a child") {
+                panic!("ended with {status} before it served:\n{}", self.member.log());
+            }
+            if let Ok(mut client) = connect(&self.member.client_url()).await {
+                let probe = RangeRequest { key: "probe".into(), ..RangeRequest::default() };
+                if client.range(probe).await.is_ok() {
+                    return client;
+                }
+            }
+            let log = || self.member.log();
+            assert!(began.elapsed() < PATIENCE, "not ready in {PATIENCE:?}:\n{}", log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// A channel to one member.
+pub async fn channel(url: &str) -> Result<Channel, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(url.to_string())?;
+    endpoint
+        .connect_timeout(Duration::from_secs(2))
+        .timeout(Duration::from_secs(10))
+        .connect()
+        .await
+}
+
+/// A key-value client of one member.
+pub async fn connect(url: &str) -> Result<KvClient<Channel>, tonic::transport::Error> {
+    channel(url).await.map(KvClient::new)
+}
+
+/// The status of one member.
+pub async fn status(url: &str) -> Option<StatusResponse> {
+    let mut client = MaintenanceClient::new(channel(url).await.ok()?);
+    client.status(StatusRequest {}).await.ok().map(tonic::Response::into_inner)
+}
+
+/// Puts a key.
+pub async fn put(
+    client: &mut KvClient<Channel>,
+    key: &str,
+    value: &str,
+) -> Result<i64, tonic::Status> {
+    let request = PutRequest {
+        key: key.to_string().into(),
+        value: value.to_string().into(),
+        ..PutRequest::default()
+    };
+    let response = client.put(request).await?.into_inner();
+    Ok(response.header.map_or(0, |header| header.revision))
+}
+
+/// Reads a key.
+pub async fn get(
+    client: &mut KvClient<Channel>,
+    key: &str,
+) -> Result<Option<String>, tonic::Status> {
+    let request = RangeRequest { key: key.to_string().into(), ..RangeRequest::default() };
+    let response = client.range(request).await?.into_inner();
+    let value = response.kvs.first().map(|kv| String::from_utf8_lossy(&kv.value).into_owned());
+    Ok(value)
+}
