@@ -17,7 +17,6 @@ type Snapshot<E> = <<E as Env>::Backend as Backend>::Snapshot;
 pub struct Published<E: Env> {
     /// The entry.
     pub applied: Index,
-    term: Term,
     /// The keys.
     pub keys: View<Snapshot<E>>,
     /// What changes rarely.
