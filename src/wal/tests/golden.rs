@@ -53,7 +53,6 @@ proptest! {
         let read = recover(&disk.seen).expect("sound");
         prop_assert_eq!(&read.entries, &log);
         // The recovered writer goes on where the first stopped.
-        let mut disk = disk;
         disk.run_all(&read.ops);
         let mut writer = read.writer;
         let next = entry(term, log.len() as u64 + 1, 5);
