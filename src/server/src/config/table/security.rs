@@ -1,0 +1,69 @@
+//! Flags of TLS, of access from browsers, and of authentication.
+
+use super::flags;
+use crate::config::flag::Flag;
+use crate::config::flag::Kind::{Bool, Origins, Text, Texts, Uint, UniqueTexts};
+
+pub(super) const FLAGS: &[Flag] = flags! { Security:
+    "cert-file" Text, "", Refused,
+        "Path to the client server's TLS certificate.";
+    "key-file" Text, "", Refused,
+        "Path to the client server's TLS key.";
+    "client-cert-auth" Bool, "false", Refused,
+        "Require client certificates.";
+    "client-cert-file" Text, "", Refused,
+        "Path to the certificate that this server shows as a client.";
+    "client-key-file" Text, "", Refused,
+        "Path to the key of that certificate.";
+    "client-crl-file" Text, "", Refused,
+        "Path to the revocation list of client certificates.";
+    "client-cert-allowed-hostname" Texts, "", Refused,
+        "Names that client certificates may carry, with commas between them.";
+    "trusted-ca-file" Text, "", Refused,
+        "Path to the certificate authorities of clients.";
+    "auto-tls" Bool, "false", Refused,
+        "Client TLS with generated certificates.";
+    "peer-cert-file" Text, "", Refused,
+        "Path to the peer server's TLS certificate.";
+    "peer-key-file" Text, "", Refused,
+        "Path to the peer server's TLS key.";
+    "peer-client-cert-auth" Bool, "false", Refused,
+        "Require certificates of peers.";
+    "peer-client-cert-file" Text, "", Refused,
+        "Path to the certificate shown to peers.";
+    "peer-client-key-file" Text, "", Refused,
+        "Path to the key of that certificate.";
+    "peer-trusted-ca-file" Text, "", Refused,
+        "Path to the certificate authorities of peers.";
+    "peer-cert-allowed-cn" Texts, "", Refused,
+        "Common names that peer certificates may carry, with commas between them.";
+    "peer-cert-allowed-hostname" Texts, "", Refused,
+        "Names that peer certificates may carry, with commas between them.";
+    "peer-auto-tls" Bool, "false", Refused,
+        "Peer TLS with generated certificates.";
+    "peer-crl-file" Text, "", Refused,
+        "Path to the revocation list of peer certificates.";
+    "peer-skip-client-san-verification" Bool, "false", Refused,
+        "Do not match the names in peer certificates with the peer's address.";
+    "self-signed-cert-validity" Uint, "1", Unused,
+        "Years that generated certificates are valid.";
+    "cipher-suites" Texts, "", Refused,
+        "TLS cipher suites, with commas between them.";
+    "tls-min-version" Text, "TLS1.2", Refused,
+        "Lowest TLS version: TLS1.2 or TLS1.3.";
+    "tls-max-version" Text, "", Refused,
+        "Highest TLS version: TLS1.2, TLS1.3, or empty for the highest there is.";
+    "cors" Origins, "*", Refused,
+        "Origins that browsers may call from, with commas between them (empty or * for all).";
+    "host-whitelist" UniqueTexts, "*", Refused,
+        "Host names that HTTP requests may carry without TLS (empty or * for all).";
+};
+
+pub(super) const AUTH: &[Flag] = flags! { Auth:
+    "auth-token" Text, "simple", Refused,
+        "Kind of token: 'simple' or 'jwt,option=value,...'.";
+    "bcrypt-cost" Uint, "10", Refused,
+        "Cost of hashing a password, from 4 to 31.";
+    "auth-token-ttl" Uint, "300", Refused,
+        "Seconds that a simple token lives.";
+};

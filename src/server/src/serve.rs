@@ -1,0 +1,222 @@
+//! Puts a member together, from its directory to its ports, and takes it apart in order.
+//!
+//! Order of a start: lock the directory, bind every address, listen to peers, recover and join,
+//! then serve clients. Order of a stop: refuse new calls and drain, then stop the member, then the
+//! connections to peers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use node::env::DiskError;
+use node::{Api, Node, NodeConfig, ids, marker};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, commit};
+use crate::env::{FileDisk, FjallBackend, TokioEnv};
+use crate::grpc::{GrpcSettings, Router};
+use crate::http::{ClientPort, Endpoints, HttpSettings, MetricsPort};
+use crate::listen::{
+    Exchange, ListenAddress, ListenSettings, Listener, Stop, StopSwitch, serve as serve_port,
+};
+use crate::metrics::{Metrics, ServerLabels};
+use crate::peer::{PeerPort, PeerSettings, TcpNet};
+use crate::run::say_ready;
+
+/// Where the backend lives within the data directory.
+const BACKEND_DIRECTORY: &str = "member/backend";
+
+/// How long calls that are under way may hold up a stop; the member itself needs the rest.
+const DRAIN: Duration = Duration::from_secs(3);
+
+type Env = TokioEnv<TcpNet>;
+
+/// Serves a member until `stop`.
+///
+/// # Errors
+/// The reason why it cannot start, for an operator.
+pub async fn serve(config: Config, stop: Stop) -> Result<(), String> {
+    let disk = open_disk(&config)?;
+    let ports = Ports::bind(&config).await?;
+    let metrics = Arc::new(Metrics::new(&labels(&config)));
+    let (runtime, origin) = (Handle::current(), tokio::time::Instant::now());
+    let net = TcpNet::new(runtime.clone(), origin, peer_settings(&config), Arc::clone(&metrics));
+    identify(&net, &config.node);
+    let backend = FjallBackend::at(config.data_dir.join(BACKEND_DIRECTORY));
+    let env = TokioEnv::new(runtime, origin, disk, backend, net.clone())
+        .map_err(|error| format!("the system gives no randomness: {error}"))?;
+    // Peers are listened to beyond the stop of clients: leadership is handed over meanwhile.
+    let peer_switch = StopSwitch::new();
+    let settings = listen_settings(&config);
+    let peer_stop = peer_switch.observer();
+    let peers = spawn_port(ports.peer, PeerPort::new(&net), &settings, peer_stop);
+    let node = node::boot(env, config.node.clone()).await.map_err(|error| error.to_string())?;
+    let clients = tokio::select! {
+        biased;
+        () = stop.stopped() => Vec::new(),
+        () = node.ready() => {
+            let clients = Clients { config: &config, metrics, settings, stop: stop.clone() };
+            clients.serve(&node, ports.client, ports.client_http, ports.metrics)
+        }
+    };
+    stop.stopped().await;
+    finish(clients).await;
+    node.stop().await;
+    net.close();
+    peer_switch.stop();
+    finish(vec![peers]).await;
+    Ok(())
+}
+
+fn open_disk(config: &Config) -> Result<FileDisk, String> {
+    let disk = FileDisk::open(&config.data_dir, config.wal_dir.as_deref());
+    let disk = disk.map_err(|error: DiskError| error.to_string())?;
+    if !has_data(&config.data_dir) {
+        config.check_bootstrap()?;
+    }
+    Ok(disk)
+}
+
+fn has_data(dir: &Path) -> bool {
+    dir.join(marker::FILE).exists()
+}
+
+/// Tells the network who this member is, before the first peer calls. A configuration that names
+/// no such member is the boot's to refuse.
+fn identify(net: &TcpNet, config: &NodeConfig) {
+    let id = |member: &node::InitialMember| {
+        ids::member_id(&member.peer_urls, &config.cluster_token, None)
+    };
+    let members: Vec<_> = config.initial_cluster.iter().map(id).collect();
+    if let Some(own) = config.initial_cluster.iter().find(|member| member.name == config.name) {
+        net.identify(id(own), ids::cluster_id(&members));
+    }
+}
+
+/// Bound sockets by what is served on them.
+struct Ports {
+    peer: Vec<Listener>,
+    client: Vec<Listener>,
+    client_http: Vec<Listener>,
+    metrics: Vec<Listener>,
+}
+
+impl Ports {
+    async fn bind(config: &Config) -> Result<Ports, String> {
+        let settings = listen_settings(config);
+        Ok(Ports {
+            peer: bind_all(&config.listen_peer_urls, &settings).await?,
+            client: bind_all(&config.listen_client_urls, &settings).await?,
+            client_http: bind_all(&config.listen_client_http_urls, &settings).await?,
+            metrics: bind_all(&config.listen_metrics_urls, &settings).await?,
+        })
+    }
+}
+
+async fn bind_all(urls: &[String], settings: &ListenSettings) -> Result<Vec<Listener>, String> {
+    let mut listeners = Vec::new();
+    for url in urls {
+        let address = ListenAddress::parse(url).map_err(|error| error.to_string())?;
+        let listener = Listener::bind(&address, settings).await;
+        listeners.push(listener.map_err(|error| format!("cannot listen on {url}: {error}"))?);
+    }
+    Ok(listeners)
+}
+
+/// What all ports for clients share.
+struct Clients<'a> {
+    config: &'a Config,
+    metrics: Arc<Metrics>,
+    settings: ListenSettings,
+    stop: Stop,
+}
+
+impl Clients<'_> {
+    fn serve(
+        self,
+        node: &Node<Env>,
+        client: Vec<Listener>,
+        client_http: Vec<Listener>,
+        metrics: Vec<Listener>,
+    ) -> Vec<JoinHandle<()>> {
+        let http = self.endpoints(node.api());
+        let grpc = Router::new(
+            node.api(),
+            Arc::clone(&self.metrics),
+            grpc_settings(self.config),
+            self.stop.clone(),
+        );
+        let both = ClientPort { grpc: Some(grpc), http: http.clone() };
+        let plain = ClientPort { grpc: None, http: http.clone() };
+        let served = vec![
+            spawn_port(client, both, &self.settings, self.stop.clone()),
+            spawn_port(client_http, plain, &self.settings, self.stop.clone()),
+            spawn_port(metrics, MetricsPort(http), &self.settings, self.stop.clone()),
+        ];
+        say_ready(self.config);
+        served
+    }
+
+    fn endpoints(&self, api: Api<Env>) -> Endpoints<Api<Env>> {
+        let settings = HttpSettings {
+            server_version: node::version::SERVER,
+            command_line: std::env::args().collect(),
+            pprof: self.config.enable_pprof,
+            request_timeout: self.config.node.request_timeout(),
+        };
+        Endpoints::new(api, Arc::clone(&self.metrics), settings)
+    }
+}
+
+fn spawn_port<X: Exchange>(
+    listeners: Vec<Listener>,
+    exchange: X,
+    settings: &ListenSettings,
+    stop: Stop,
+) -> JoinHandle<()> {
+    tokio::spawn(serve_port(listeners, exchange, settings.clone(), stop))
+}
+
+async fn finish(tasks: Vec<JoinHandle<()>>) {
+    for task in tasks {
+        // A panic has ended the process by then.
+        let _ended = task.await;
+    }
+}
+
+fn labels(config: &Config) -> ServerLabels {
+    ServerLabels {
+        server_version: node::version::SERVER,
+        cairn_version: env!("CARGO_PKG_VERSION"),
+        commit: commit(),
+        extensive: config.extensive_metrics,
+    }
+}
+
+fn peer_settings(config: &Config) -> PeerSettings {
+    PeerSettings {
+        advertised_urls: config.advertise_peer_urls.clone(),
+        request_timeout: config.node.request_timeout(),
+    }
+}
+
+fn listen_settings(config: &Config) -> ListenSettings {
+    ListenSettings {
+        streams_max: config.max_concurrent_streams,
+        keepalive_interval: config.keepalive_interval,
+        keepalive_timeout: config.keepalive_timeout,
+        drain: DRAIN,
+        reuse_port: config.reuse_port,
+        reuse_address: config.reuse_address,
+        ..ListenSettings::default()
+    }
+}
+
+fn grpc_settings(config: &Config) -> GrpcSettings {
+    GrpcSettings {
+        request_bytes_max: config.node.max_request_bytes,
+        election_timeout: config.node.election_timeout,
+        slow_call: config.slow_call,
+    }
+}
