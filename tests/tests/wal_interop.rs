@@ -131,7 +131,7 @@ fn etcd_verifies_and_reads_what_we_write() {
         Writer::create(metadata, SEGMENT_BYTES, HardState::default(), [].into_iter());
     run(directory.path(), ops);
     for index in 1..=60 {
-        let ops = batch(&mut writer, 1, 3, index - 1, &[index]);
+        let ops = batch(&mut writer, 1, 3, (index - 1).min(57), &[index]);
         run(directory.path(), ops);
     }
     let ops = batch(&mut writer, 4, u64::MAX, 57, &[58, 59, 60, 61, 62]);
