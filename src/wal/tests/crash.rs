@@ -202,7 +202,7 @@ fn what_recovery_reads_survives_a_power_cut_behind_its_operations() {
     let (mut disk, mut writer) = begin();
     let batch: Vec<Entry> = (1..=9).map(|index| entry(1, index, 150)).collect();
     let ops = writer.append(Some(state(1, 2, 0)), batch.iter().map(entry_ref), true);
-    let (unsynced, _) = ops.split_last().expect("the last one is the sync");
+    let (_, unsynced) = ops.split_last().expect("the last one is the sync");
     disk.run_all(unsynced);
     let read = recover(&disk.seen).expect("sound");
     assert_eq!(read.entries, batch);
