@@ -15,7 +15,7 @@
 use model::Response as Ruling;
 use proto::etcdserverpb::{InternalRaftRequest, RangeRequest, RangeResponse, ResponseHeader};
 
-use super::timeline::Timeline;
+use super::timeline::{Ruled, Timeline};
 use super::{Tally, Verdict, violated};
 
 /// What was certain when a call began.
@@ -83,7 +83,7 @@ impl Operations {
         let answer = normal(answer);
         let places = timeline.places(request);
         let place = places.iter().copied().filter(|&index| index > before.index).find(|&index| {
-            timeline.ruled(index).is_some_and(|ruled| ruled.response.as_ref() == Ok(&answer))
+            timeline.ruled(index).is_some_and(|ruled| explains(timeline, ruled, &answer))
         });
         let Some(index) = place else {
             let rulings: Vec<_> =
@@ -167,6 +167,22 @@ impl Operations {
                 before.commit
             ),
         }
+    }
+}
+
+/// Whether a ruling is what was answered. Lease and compaction answers carry the revision at the
+/// time they were sent, which later writes may have raised.
+fn explains(timeline: &Timeline, ruled: &Ruled, answer: &Ruling) -> bool {
+    let Ok(ruling) = &ruled.response else { return false };
+    let newest = timeline.oracle().revision();
+    let is_later = (ruling.revision()..=newest).contains(&answer.revision());
+    match (ruling, answer) {
+        (Ruling::LeaseGrant(a), Ruling::LeaseGrant(b)) => {
+            is_later && (a.id, a.ttl, &a.error) == (b.id, b.ttl, &b.error)
+        }
+        (Ruling::LeaseRevoke(_), Ruling::LeaseRevoke(_))
+        | (Ruling::Compaction(_), Ruling::Compaction(_)) => is_later,
+        (ruling, answer) => ruling == answer,
     }
 }
 

@@ -15,6 +15,7 @@ use model::{Error, Oracle, Response, Settings};
 use node::env::Event;
 use prost::Message;
 use proto::etcdserverpb::InternalRaftRequest;
+use proto::mvccpb::Event as WatchEvent;
 
 use super::{Step, Verdict, violated};
 
@@ -37,15 +38,22 @@ pub struct Timeline {
     ruled: BTreeMap<u64, Ruled>,
     /// The indexes of each request, by its encoding without id and caller.
     requests: BTreeMap<Vec<u8>, Vec<u64>>,
+    /// What each revision caused, as it was caused.
+    events: BTreeMap<i64, Vec<WatchEvent>>,
     /// Revisions at which the revocation of a lease deleted keys (E3).
     revocations: BTreeSet<i64>,
 }
 
 /// A request without what the member adds to it.
+///
+/// The time to live of a lease may be raised to the shortest one before it is proposed.
 #[must_use]
 pub fn bare(mut request: InternalRaftRequest) -> Vec<u8> {
     request.header = None;
     request.id = 0;
+    if let Some(grant) = &mut request.lease_grant {
+        grant.ttl = 0;
+    }
     request.encode_to_vec()
 }
 
@@ -57,6 +65,7 @@ impl Timeline {
             oracle: Oracle::new(settings),
             ruled: BTreeMap::new(),
             requests: BTreeMap::new(),
+            events: BTreeMap::new(),
             revocations: BTreeSet::new(),
         }
     }
@@ -101,10 +110,14 @@ impl Timeline {
         if let Ok(request) = InternalRaftRequest::decode(data)
             && !data.is_empty()
         {
-            let before = self.oracle.revision();
-            response = self.oracle.apply(&request).response;
-            if request.lease_revoke.is_some() && self.oracle.revision() > before {
-                self.revocations.insert(self.oracle.revision());
+            let reply = self.oracle.apply(&request);
+            response = reply.response;
+            if !reply.events.is_empty() {
+                let revision = self.oracle.revision();
+                self.events.insert(revision, reply.events);
+                if request.lease_revoke.is_some() {
+                    self.revocations.insert(revision);
+                }
             }
             self.requests.entry(bare(request)).or_default().push(index);
         }
@@ -137,6 +150,14 @@ impl Timeline {
     #[must_use]
     pub fn ruled(&self, index: u64) -> Option<&Ruled> {
         self.ruled.get(&index)
+    }
+
+    /// The events of the revisions `from..=to`, in order, with the previous pairs that they had.
+    pub fn events(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, &WatchEvent)> {
+        let range = from..to.max(from - 1) + 1;
+        self.events.range(range).flat_map(|(&revision, events)| {
+            events.iter().map(move |event| (revision, event))
+        })
     }
 
     /// Whether a revision deleted the keys of a lease.

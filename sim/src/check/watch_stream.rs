@@ -170,13 +170,12 @@ impl WatchStream {
                 return violated!("W5", "revision {revision} is missing: {wanted:?}");
             };
             let mut wanted = wanted.clone();
-            if !self.request.prev_kv {
-                wanted.prev_kv = None;
-            } else if *revision > compacted {
+            if self.request.prev_kv {
                 tally.hit("W8");
-            } else {
-                // It was there when the event was made, or was not; the oracle cannot tell any more.
-                wanted.prev_kv.clone_from(&event.prev_kv);
+            }
+            let may_lack = *revision - 1 < compacted && event.prev_kv.is_none();
+            if !self.request.prev_kv || may_lack {
+                wanted.prev_kv = None;
             }
             if *event != wanted {
                 return violated!("W5", "expected {wanted:?}, delivered {event:?}");
@@ -203,12 +202,8 @@ impl WatchStream {
     }
 
     fn expected(&self, timeline: &Timeline, from: i64, to: i64) -> Vec<(i64, Event)> {
-        if to < from {
-            return Vec::new();
-        }
-        let mut events = timeline.oracle().events(from, to);
-        events.retain(|(_, event)| self.wants(event));
-        events
+        let wanted = timeline.events(from, to).filter(|(_, event)| self.wants(event));
+        wanted.map(|(revision, event)| (revision, event.clone())).collect()
     }
 
     fn wants(&self, event: &Event) -> bool {
@@ -259,8 +254,8 @@ mod tests {
         fn deliver(&mut self, revisions: &[i64]) -> Verdict {
             let mut events = Vec::new();
             for &revision in revisions {
-                let of = self.0.oracle().events(revision, revision);
-                events.extend(of.into_iter().map(|(_, event)| Event { prev_kv: None, ..event }));
+                let of = self.0.events(revision, revision).map(|(r, e)| (r, e.clone()));
+                events.extend(of.map(|(_, event)| Event { prev_kv: None, ..event }));
             }
             let last = *revisions.last().expect("some revision");
             self.give(WatchResponse { events, ..response(last) })
@@ -286,7 +281,7 @@ mod tests {
         let mut stream = Stream::new();
         assert_eq!(stream.deliver(&[3, 2]).expect_err("backwards").check, "W2");
         let mut stream = Stream::new();
-        let mut event = stream.0.oracle().events(2, 2).remove(0).1;
+        let mut event = stream.0.events(2, 2).next().expect("a put").1.clone();
         if let Some(kv) = &mut event.kv {
             kv.key = "other".into();
         }

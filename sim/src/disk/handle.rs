@@ -202,7 +202,7 @@ impl SimFile {
             return Err(failure(DiskErrorKind::Other, "fsync", path, "input/output error"));
         }
         image.file(self.number).finish_sync(sync);
-        image.witness_file(self.number, &self.path);
+        image.witness_file(self.number);
         drop(image);
         self.disk.life.world().durable_changed(self.disk.life.member());
         Ok(())

@@ -8,7 +8,7 @@ use base::{Instant, Prng};
 use super::faults::DiskFaults;
 use super::file::{CrashCount, FileImage};
 use super::log::{LOG_DIR, LogWitness};
-use super::names::{Names, Node, parent};
+use super::names::{Names, Node};
 use super::pages::SECTOR_BYTES;
 
 /// A disk.
@@ -98,15 +98,14 @@ impl DiskImage {
         &mut self.witness
     }
 
-    /// After a sync of a file: the witness reads on if it is a segment of the log.
-    pub fn witness_file(&mut self, number: u64, path: &str) {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let is_durable = parent(path) == LOG_DIR
-            && path.ends_with(".wal")
-            && self.names.durable_list(LOG_DIR).any(|(n, node)| {
-                n == name && node == Node::File(number)
-            });
-        if is_durable && let Some(file) = self.files.get_mut(&number) {
+    /// After a sync of a file: the witness reads on if it is a segment of the log, by whatever name
+    /// it was opened.
+    pub fn witness_file(&mut self, number: u64) {
+        let is_segment = self
+            .names
+            .durable_list(LOG_DIR)
+            .any(|(name, node)| node == Node::File(number) && name.ends_with(".wal"));
+        if is_segment && let Some(file) = self.files.get_mut(&number) {
             self.witness.advance_file(number, file);
         }
     }

@@ -81,7 +81,8 @@ fn try_one(root: &Path, patch: &Path, tier: u64, jobs: usize) -> Result<Fate> {
         return Ok(Fate::Unusable(format!("the patch does not apply: {why}")));
     }
     // One target directory for all mutants: only what a patch touches is built again.
-    let target = std::env::temp_dir().join("cairn-mutants-target");
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| std::env::temp_dir().join("cairn-mutants-target"), PathBuf::from);
     let built = Command::new("cargo")
         .args(["build", "--release", "-p", "sim"])
         .env("CARGO_TARGET_DIR", &target)
