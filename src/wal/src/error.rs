@@ -49,8 +49,8 @@ impl fmt::Display for WalError {
             WalError::Empty => f.write_str("the log directory holds no segment"),
             WalError::Corrupt { file, offset, reason } => write!(
                 f,
-                "log file {file} is damaged at byte {offset}: {reason}; nothing was changed: restore \
-                 the file, or remove this member and add it again with an empty directory"
+                "log file {file} is damaged at byte {offset}: {reason}; nothing was changed: \
+                 restore the file, or remove this member and add it again with an empty directory"
             ),
             WalError::NewerFormat { file, offset, what } => write!(
                 f,

@@ -1,8 +1,8 @@
 //! Tells a torn tail from corruption.
 //!
 //! A batch is written only after the one before it was synced, and begins with a hard state. So a
-//! damaged frame with a hard state behind it, in an intact piece of chain or as the last of all, was
-//! durable: corruption.
+//! damaged frame with a hard state behind it, in an intact piece of chain or as the last of all,
+//! was durable: corruption.
 //! Without one it lies in the last batch, which may have been torn by the crash or been damaged
 //! later: nobody can tell, so it is cut off and its entries are suspect.
 
@@ -61,8 +61,8 @@ impl Survey {
         at + HEADER_BYTES
     }
 
-    /// Looks for two frames of which the second continues the first, or for a last hard state, whose
-    /// predecessor's checksum went with the damage.
+    /// Looks for two frames of which the second continues the first, or for a last hard state,
+    /// whose predecessor's checksum went with the damage.
     fn resume_at(&mut self, bytes: &[u8], at: usize, known: HardState) -> usize {
         let Found::Frame(one) = frame::parse(bytes, at) else { return at + HEADER_BYTES };
         if one.kind == kind::HARD_STATE

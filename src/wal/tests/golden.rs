@@ -38,7 +38,8 @@ proptest! {
             term += u64::from(replace > 0);
             let batch: Vec<Entry> =
                 (keep + 1..=keep + count).map(|index| entry(term, index, len)).collect();
-            let ops = writer.append(Some(state(term, 0, commit)), batch.iter().map(entry_ref), true);
+            let refs = batch.iter().map(entry_ref);
+            let ops = writer.append(Some(state(term, 0, commit)), refs, true);
             let last_is_sync = matches!(ops.last(), Some(Op::Sync { .. }));
             prop_assert!(last_is_sync);
             disk.run_all(&ops);
