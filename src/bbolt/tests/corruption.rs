@@ -138,12 +138,55 @@ fn keys_out_of_order_or_outside_the_parents_range_are_found() {
 }
 
 #[test]
+fn a_key_twice_is_out_of_order_and_the_next_pages_first_key_out_of_range() {
+    let (mut file, _) = one_bucket();
+    let leaf = 3 * 4096;
+    let count = usize::from(u16::from_le_bytes([file[leaf + 10], file[leaf + 11]]));
+    // Keys are two bytes, values 400.
+    let key = |index: usize| leaf + 16 + count * 16 + index * 402;
+    let second = file[key(1) + 1];
+    file[key(0) + 1] = second;
+    let found = flaws(file.clone());
+    assert!(
+        found.contains(&"page 3: key of element 1 is not greater than the one before".to_owned()),
+        "{found:?}"
+    );
+
+    let (mut file, _) = one_bucket();
+    file[key(count - 1) + 1] = count as u8;
+    let expected =
+        format!("page 3: key of element {} is outside the range of the parent page", count - 1);
+    assert_eq!(flaws(file), [expected]);
+}
+
+#[test]
+fn pages_that_lead_nowhere_again_and_again_are_a_circle() {
+    let (mut file, branch) = one_bucket();
+    let branch = branch as usize * 4096;
+    let children = usize::from(u16::from_le_bytes([file[branch + 10], file[branch + 11]]));
+    // Page 4 becomes a second branch, all of whose children are page 3, which becomes empty; all
+    // children of the first branch become page 4. No key ever comes, and no depth grows.
+    put(&mut file, 3 * 4096 + 10, &[0, 0]);
+    file.copy_within(branch..branch + 4096, 4 * 4096);
+    put(&mut file, 4 * 4096, &4_u64.to_le_bytes());
+    for child in 0..children {
+        put(&mut file, 4 * 4096 + 16 + child * 16 + 8, &3_u64.to_le_bytes());
+        put(&mut file, branch + 16 + child * 16 + 8, &4_u64.to_le_bytes());
+    }
+    let walked = read(Bytes::from(file));
+    assert!(matches!(walked, Err(ReadError::Corrupt { flaw: Flaw::Circle, .. })), "{walked:?}");
+}
+
+#[test]
 fn each_kind_of_damage_is_named() {
-    let cases: [(&str, usize, &[u8], &str); 6] = [
+    let cases: [(&str, usize, &[u8], &str); 9] = [
         ("number", 3 * 4096, &9_u64.to_le_bytes(), "page 3: identifies itself as page 9"),
         ("kind", 3 * 4096 + 8, &[0x10], "page 3: unexpected page type (flags: 10)"),
         ("span", 3 * 4096 + 12, &[0xff; 4], "page 3: extends beyond the end of the file"),
         ("pos", 3 * 4096 + 16 + 4, &[0xff; 4], "page 3: element 0 lies outside the page"),
+        ("pos", 3 * 4096 + 16 + 4, &[16, 0], "page 3: element 0 lies outside the page"),
+        ("free", 2 * 4096 + 10, &[0xfe, 0xff], "page 2: element 65534 lies outside the page"),
+        ("free", 2 * 4096 + 10, &[0xff; 14], "page 2: extends beyond the end of the file"),
         ("key length", 3 * 4096 + 16 + 8, &[0; 4], "page 3: element 0 has an empty key"),
         ("count", 3 * 4096 + 10, &[0xff, 0x7f], "page 3: element 0 lies outside the page"),
     ];
@@ -178,6 +221,32 @@ fn one_spoiled_meta_page_is_survived_and_two_are_not() {
     assert_eq!(read(Bytes::from(file.clone())).expect("the second one is sound"), buckets);
     file[4096 + 40] ^= 1;
     assert_eq!(Database::open(Bytes::from(file)).err(), Some(ReadError::NotADatabase));
+}
+
+#[test]
+fn a_free_list_may_count_in_its_first_element() {
+    let (mut file, _) = one_bucket();
+    put(&mut file, 2 * 4096 + 10, &[0xff, 0xff]);
+    put(&mut file, 2 * 4096 + 16, &1_u64.to_le_bytes());
+    put(&mut file, 2 * 4096 + 24, &7_u64.to_le_bytes());
+    assert_eq!(flaws(file.clone()), ["page 7: reachable freed"]);
+    put(&mut file, 2 * 4096 + 16, &511_u64.to_le_bytes());
+    let found = flaws(file);
+    assert_eq!(
+        found,
+        ["page 2: element 65535 lies outside the page", "page 2: unreachable unfreed"]
+    );
+}
+
+#[test]
+fn the_newer_meta_page_counts() {
+    let mut file = write(&etcd_like(1)).expect("sound").to_vec();
+    let txid =
+        |file: &[u8]| Database::open(Bytes::copy_from_slice(file)).expect("sound").meta().txid;
+    assert_eq!(txid(&file), 2);
+    put(&mut file, 4096 + 16 + 48, &9_u64.to_le_bytes());
+    seal_metas(&mut file);
+    assert_eq!(txid(&file), 9);
 }
 
 #[test]

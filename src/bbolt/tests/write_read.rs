@@ -66,6 +66,18 @@ fn deep_trees_and_overflow_pages_are_sound() {
 }
 
 #[test]
+fn a_page_is_filled_to_its_last_byte() {
+    // Header 16, two elements of 16, two keys of 1.
+    let room = 4096 - 16 - 2 * 16 - 2;
+    for (spare, pages) in [(0, 3 + 2), (1, 3 + 2 + 2)] {
+        let entries = [(vec![1], vec![0; room - 9]), (vec![2], vec![0; 9 + spare])];
+        let buckets = Buckets::from([(b"b".to_vec(), Entries::from(entries))]);
+        assert_eq!(plan(&buckets).expect("sound").pages(), pages, "{spare} bytes too many");
+        assert_eq!(read(write(&buckets).expect("sound")).expect("sound"), buckets);
+    }
+}
+
+#[test]
 fn very_long_keys_make_branch_pages_of_several_pages() {
     let key = |byte: u8| [&vec![b'k'; KEY_BYTES_MAX - 1][..], &[byte]].concat();
     let entries: Entries = (0..200).map(|byte| (key(byte), vec![byte; 3])).collect();
