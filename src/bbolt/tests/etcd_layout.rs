@@ -92,6 +92,21 @@ fn a_store_without_history_is_at_revision_one() {
 }
 
 #[test]
+fn a_deletion_at_the_compaction_is_left_out_even_when_nothing_else_is() {
+    let key = |tombstone| {
+        let (key, len) = RevisionKey { main: 3, sub: 0, tombstone }.encode();
+        key[..len].to_vec()
+    };
+    let keys = Entries::from([(key(true), b"\x0a\x01a".to_vec())]);
+    let meta = Entries::from([(b"finishedCompactRev".to_vec(), key(false))]);
+    let database =
+        open(&Buckets::from([(bucket::KEY.to_vec(), keys), (bucket::META.to_vec(), meta)]));
+    // What etcdutl 3.7.1 shows after: put a, delete a, compact 3.
+    let expected = HashKv { hash: 1_084_519_789, hash_revision: 3, compact_revision: 3 };
+    assert_eq!(hash_kv(&database, 0), Ok(expected));
+}
+
+#[test]
 fn what_is_not_etcds_is_named() {
     let with = |key: &[u8], value: &[u8]| {
         let entries = Entries::from([(key.to_vec(), value.to_vec())]);
