@@ -11,7 +11,7 @@ use base::{ClusterId, MemberId};
 
 pub use self::start::Node;
 use crate::config::NodeConfig;
-use crate::env::{DiskError, Env};
+use crate::env::{DiskError, Env, Net};
 use crate::marker::{self, Marker, MarkerError};
 
 /// Why a member cannot start. Nothing was lost; each text says what to do.
@@ -68,6 +68,7 @@ pub async fn boot<E: Env>(env: E, config: NodeConfig) -> Result<Node<E>, BootErr
             identity
         }
     };
+    env.net().identify(identity.member, identity.cluster);
     let recovered = recover::recover(&env, &config, &identity).await?;
     Ok(start::start(env, config, identity, recovered))
 }

@@ -32,6 +32,7 @@ pub mod marker;
 pub mod metrics;
 
 pub mod peer;
+mod peer_calls;
 mod raft_task;
 mod shared;
 mod snapshots;

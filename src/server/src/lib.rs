@@ -1,5 +1,5 @@
-//! The production shell of Cairn: configuration, log, files, backend, sockets, endpoints. Logic that
-//! could be in `node` is not here.
+//! The production shell of Cairn: configuration, log, files, backend, sockets, endpoints. Logic
+//! that could be in `node` is not here.
 
 pub mod config;
 pub mod env;

@@ -7,10 +7,15 @@ use proto::etcdserverpb::{
 };
 use state::Reply;
 
+use tokio::sync::mpsc;
+
 use super::{Answer, Api, Caller};
 use crate::Completed;
 use crate::env::Env;
 use crate::error::{ApiError, Code};
+
+/// Parts of a stream that wait for their reader.
+const STREAM_PARTS_MAX: usize = 2;
 
 impl<E: Env> Api<E> {
     /// KV.Range
@@ -45,7 +50,7 @@ impl<E: Env> Api<E> {
     }
 
     /// A refusal is answered; a local fault of the backend ends the process.
-    fn read_failed(&self, error: mvcc::ReadError) -> ApiError {
+    pub(super) fn read_failed(&self, error: mvcc::ReadError) -> ApiError {
         match error {
             mvcc::ReadError::Refused(error) => error.into(),
             mvcc::ReadError::Backend(error) => {
@@ -53,6 +58,48 @@ impl<E: Env> Api<E> {
                 ApiError::STOPPED
             }
         }
+    }
+
+    /// KV.RangeStream: encoded `RangeStreamResponse`s of one pinned revision, each about as large
+    /// as a request may be, so that a large range needs little memory.
+    ///
+    /// # Errors
+    /// As [`Api::range`]; a stream that began can still end with `required revision has been
+    /// compacted`.
+    pub async fn range_stream(
+        &self,
+        caller: &Caller,
+        request: RangeRequest,
+    ) -> Result<mpsc::Receiver<Answer>, ApiError> {
+        self.require_leader(caller)?;
+        validate::range_stream(&request)?;
+        if !request.serializable {
+            self.read_barrier().await?;
+        }
+        let view = self.inner.views.load();
+        let header = self.kv_header(view.keys.revision());
+        let mut stream = mvcc::RangeStream::new(request, self.inner.config.max_request_bytes);
+        let (parts, taken) = mpsc::channel(STREAM_PARTS_MAX);
+        let api = self.clone();
+        self.inner.env.spawn("range-stream", async move {
+            loop {
+                // Each part reads the newest view, so that a slow reader pins no old one.
+                let view = api.inner.views.load();
+                let read = move || (stream.next(&view.keys), stream);
+                let (part, rest) = api.inner.env.blocking(read).await;
+                stream = rest;
+                let answer = match part {
+                    Ok(None) => return,
+                    Ok(Some(part)) => Ok(part.encode(&header)),
+                    Err(error) => Err(api.read_failed(error)),
+                };
+                let failed = answer.is_err();
+                if parts.send(answer).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Ok(taken)
     }
 
     /// KV.Put

@@ -92,6 +92,31 @@ impl<E: Env> Api<E> {
         }
     }
 
+    /// Maintenance.HashKV: of this member's own state, without asking others.
+    ///
+    /// # Errors
+    /// A revision out of the kept range.
+    pub async fn hash_kv(&self, _caller: &Caller, request: pb::HashKvRequest) -> Answer {
+        let mut response = self.hash_kv_at(request.revision).await?;
+        let revision = response.header.take().map_or(0, |header| header.revision);
+        response.header = Some(self.header(revision));
+        Ok(encoded(&response))
+    }
+
+    /// The hash with a header that carries the current revision only.
+    pub(crate) async fn hash_kv_at(&self, revision: i64) -> Result<pb::HashKvResponse, ApiError> {
+        let view = self.inner.views.load();
+        let current = view.keys.revision();
+        let hash = self.inner.env.blocking(move || view.keys.hash_kv(revision)).await;
+        let hash = hash.map_err(|error| self.read_failed(error))?;
+        Ok(pb::HashKvResponse {
+            header: Some(pb::ResponseHeader { revision: current, ..Default::default() }),
+            hash: hash.hash,
+            compact_revision: hash.compact_revision,
+            hash_revision: hash.hash_revision,
+        })
+    }
+
     /// Maintenance.Defragment: answered at once, because space comes back by itself.
     ///
     /// # Errors

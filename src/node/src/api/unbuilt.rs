@@ -8,32 +8,12 @@ use crate::env::Env;
 use crate::error::ApiError;
 
 impl<E: Env> Api<E> {
-    /// KV.RangeStream: encoded `RangeStreamResponse`s.
-    ///
-    /// # Errors
-    /// Not built yet.
-    pub async fn range_stream(
-        &self,
-        _caller: &Caller,
-        _request: pb::RangeRequest,
-    ) -> Result<mpsc::Receiver<Answer>, ApiError> {
-        Err(ApiError::unimplemented("RangeStream"))
-    }
-
     /// Maintenance.Hash
     ///
     /// # Errors
     /// Not built yet.
     pub async fn hash(&self, _caller: &Caller, _request: pb::HashRequest) -> Answer {
         Err(ApiError::unimplemented("Hash"))
-    }
-
-    /// Maintenance.HashKV
-    ///
-    /// # Errors
-    /// Not built yet.
-    pub async fn hash_kv(&self, _caller: &Caller, _request: pb::HashKvRequest) -> Answer {
-        Err(ApiError::unimplemented("HashKV"))
     }
 
     /// Maintenance.Snapshot: encoded `SnapshotResponse`s.

@@ -16,7 +16,7 @@ use crate::applier::{Applier, Views, Work};
 use crate::barrier::Arrivals;
 use crate::config::NodeConfig;
 use crate::convert::decode_change;
-use crate::env::{AppendedEntry, Env, Event};
+use crate::env::{AppendedEntry, Env, Event, Net};
 use crate::flusher::{Cut, Flusher};
 use crate::ids::RequestIds;
 use crate::lessor::Lessor;
@@ -177,6 +177,7 @@ fn spawn<E: Env>(
     env.spawn("watch", watch_task(&inner, queues.news.1).run());
     let api = Api { inner: inner.clone() };
     env.spawn("housekeeping", crate::housekeeping::run(api.clone()));
+    env.spawn("peer-calls", crate::peer_calls::run(api.clone()));
     env.spawn("lease-expiry", crate::expiry::run(api.clone()));
     Node { api }
 }
@@ -301,6 +302,23 @@ fn observe_recovery<E: Env>(env: &E, boot: &raft::Boot, machine: &state::Machine
 }
 
 impl<E: Env> Node<E> {
+    /// Members without a connection, as `name` or hexadecimal id, for whoever waits for them.
+    #[must_use]
+    pub fn unconnected(&self) -> Vec<String> {
+        let rest = self.api.inner.views.load().rest.clone();
+        let own = self.api.inner.member;
+        let net = self.api.inner.env.net();
+        let missing = rest.members.iter().filter(|member| {
+            let id = member.member_id();
+            id != own && net.connected_since(id).is_none()
+        });
+        let call = |member: &state::Member| match member.name.is_empty() {
+            true => member.member_id().to_string(),
+            false => member.name.clone(),
+        };
+        missing.map(call).collect()
+    }
+
     /// Waits until this member has published itself, which needs a quorum: only then does it serve.
     pub async fn ready(&self) {
         self.api.inner.shared.wait_ready().await;

@@ -5,7 +5,7 @@
 
 use core::future::Future;
 
-use base::{Instant, MemberId};
+use base::{ClusterId, Instant, MemberId};
 use bytes::Bytes;
 
 /// Where a member listens for its peers.
@@ -95,6 +95,10 @@ pub trait Net: Clone + Send + Sync + 'static {
     /// A snapshot being received.
     type Snapshot: SnapshotStream;
 
+    /// Tells who this member is, before its peers are set; until then every peer is refused.
+    fn identify(&self, member: MemberId, cluster: ClusterId) {
+        let _ = (member, cluster);
+    }
     /// Replaces the addresses of the other members. Members that are gone are disconnected.
     fn set_peers(&self, peers: Vec<PeerAddress>);
     /// Sends without waiting; drops the message when it cannot leave now.
