@@ -117,7 +117,8 @@ impl<E: Env> LogWriter<E> {
             mark!("log: several appends share a sync");
         }
         self.run_ops(ops).await?;
-        self.notify(Notice::Persisted(token));
+        let state = self.hard_state;
+        self.notify(Notice::Persisted { token, term: state.term, vote: state.vote });
         Ok(())
     }
 

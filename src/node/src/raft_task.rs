@@ -176,9 +176,12 @@ impl<E: Env> Driver<E> {
     fn on_notice(&mut self, notice: Notice) {
         let raft = &mut self.task.raft;
         match notice {
-            Notice::Persisted(token) => {
+            Notice::Persisted { token, term, vote } => {
                 raft.persisted(token);
-                self.observe_synced();
+                observe(&self.task.env, || {
+                    let last = self.task.raft.status().stable;
+                    Event::Synced { last, term, vote }
+                });
             }
             Notice::Applied(index) => {
                 raft.applied(index);
@@ -339,13 +342,6 @@ impl<E: Env> Driver<E> {
     fn update_sole_leader(&self) {
         let caught_up = self.led_from.is_some_and(|from| self.task.shared.applied() >= from);
         self.task.shared.set_sole_leader(self.alone && caught_up);
-    }
-
-    fn observe_synced(&self) {
-        observe(&self.task.env, || {
-            let status = self.task.raft.status();
-            Event::Synced { last: status.stable, term: status.term, vote: status.vote }
-        });
     }
 
     /// Stopping: no new proposals, and a leader hands over to the member that is furthest.

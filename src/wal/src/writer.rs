@@ -58,7 +58,12 @@ impl Writer {
         sync: bool,
     ) -> Vec<Op> {
         let entries: Vec<EntryRef<'a>> = entries.collect();
-        let state = self.successor(hard_state.unwrap_or(self.hard_state));
+        let mut state = self.successor(hard_state.unwrap_or(self.hard_state));
+        // A batch of several appends may replace what an earlier leader left and commit what takes
+        // its place: torn behind the hard state, it must not call the old entries committed.
+        if let Some(first) = entries.iter().map(|entry| entry.index).min() {
+            state.commit = state.commit.min(first.prev()).max(self.hard_state.commit);
+        }
         let binding = !entries.is_empty() || self.must_sync(&state);
         assert!(sync || !binding, "{} entries and {state:?} without a sync", entries.len());
         if !binding && state == self.hard_state && (self.overhang == 0 || !sync) {

@@ -27,8 +27,8 @@ pub(crate) enum Command {
 
 /// What the member's own tasks report.
 pub(crate) enum Notice {
-    /// Everything handed to the log writer up to this token is durable.
-    Persisted(AppendToken),
+    /// Everything handed to the log writer up to this token is durable, with this term and vote.
+    Persisted { token: AppendToken, term: Term, vote: MemberId },
     /// The applier is done up to here.
     Applied(Index),
     /// The applier met a configuration change and waits for the configuration it leads to;
