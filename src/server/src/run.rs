@@ -34,7 +34,7 @@ where
     }
     logging::end_on_panic();
     greet(&config);
-    let ended = runtime().and_then(|runtime| Ok(runtime.block_on(until_end(config, serve))));
+    let ended = runtime().map(|runtime| runtime.block_on(until_end(config, serve)));
     let ended = ended.map_err(|error| format!("the runtime cannot start: {error}"));
     match ended.and_then(|ended| ended) {
         Ok(signal) => {

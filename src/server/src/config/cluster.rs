@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn member_without_data_needs_a_cluster_that_fits() {
         let one = "a=http://127.0.0.1:1,b=http://127.0.0.1:2";
-        let cases: [(&str, &str, &[&str], Result<(), &str>); 7] = [
+        type Case<'a> = (&'a str, &'a str, &'a [&'a str], Result<(), &'a str>);
+        let cases: [Case<'_>; 7] = [
             (one, "a", &["http://127.0.0.1:1"], Ok(())),
             (
                 one,

@@ -104,11 +104,11 @@ mod tests {
 
     #[test]
     fn conflicts_and_bad_values_end_the_start() {
-        let exit = applied(&[("ETCD_NAME", "variable")]).err().expect("a conflict");
+        let exit = applied(&[("ETCD_NAME", "variable")]).expect_err("a conflict");
         let Exit::Refused(text) = &exit else { panic!("{exit:?}") };
         assert!(text.starts_with("conflicting environment variable is shadowed by "), "{text}");
         assert!(text.ends_with("environment-variable ETCD_NAME"), "{text}");
-        let exit = applied(&[("ETCD_MAX_TXN_OPS", "x")]).err().expect("no number");
+        let exit = applied(&[("ETCD_MAX_TXN_OPS", "x")]).expect_err("no number");
         let text = "invalid value \"x\" for ETCD_MAX_TXN_OPS: parse error";
         assert_eq!(exit, Exit::Refused(text.into()));
     }

@@ -10,7 +10,9 @@ use super::flag::Flag;
 
 /// A row: name, kind, default, effect, help.
 macro_rules! flags {
-    ($group:ident: $($name:literal $kind:expr, $default:literal, $effect:ident, $help:literal;)*) => {
+    ($group:ident: $(
+        $name:literal $kind:expr, $default:literal, $effect:ident, $help:literal;
+    )*) => {
         &[$($crate::config::flag::Flag {
             name: $name,
             group: $crate::config::flag::Group::$group,

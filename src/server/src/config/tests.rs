@@ -98,82 +98,85 @@ fn cluster_follows_the_name_and_the_machine() {
     );
 }
 
-#[test]
-fn what_does_not_hold_is_refused_with_etcd_s_text() {
-    let bootstrap = "multiple discovery or bootstrap flags are set. Choose one of \
+const BOOTSTRAP: &str = "multiple discovery or bootstrap flags are set. Choose one of \
         \"initial-cluster\", \"discovery-endpoints\" or \"discovery-srv\"";
-    let cases = [
-        ("--listen-peer-urls=http://x.y:1", "expected IP in URL for binding (http://x.y:1)"),
-        ("--listen-metrics-urls=http://x.y:1", "expected IP in URL for binding (http://x.y:1)"),
-        (
-            "--initial-advertise-peer-urls=http://:1",
-            "--initial-advertise-peer-urls \"http://:1\" must be \"host:port\" (unexpected empty \
+
+/// Command lines that cannot be used, and etcd's text for each.
+const REFUSALS: &[(&str, &str)] = &[
+    ("--listen-peer-urls=http://x.y:1", "expected IP in URL for binding (http://x.y:1)"),
+    ("--listen-metrics-urls=http://x.y:1", "expected IP in URL for binding (http://x.y:1)"),
+    (
+        "--initial-advertise-peer-urls=http://:1",
+        "--initial-advertise-peer-urls \"http://:1\" must be \"host:port\" (unexpected empty \
              host (http://:1))",
-        ),
-        (
-            "--advertise-client-urls=http://:1",
-            "--advertise-client-urls \"http://:1\" must be in the format \"host:port\", \
+    ),
+    (
+        "--advertise-client-urls=http://:1",
+        "--advertise-client-urls \"http://:1\" must be in the format \"host:port\", \
              \"unix:/path/to/socket\" or \"unixs:/path/to/socket\" (unexpected empty host \
              (http://:1))",
-        ),
-        (
-            "--listen-client-urls=http://127.0.0.1:1",
-            "--advertise-client-urls is required when --listen-client-urls is set explicitly",
-        ),
-        ("--initial-cluster=a=http://a:1 --discovery-srv=x", bootstrap),
-        ("--discovery-srv=x --discovery-endpoints=y --discovery-token=z", bootstrap),
-        ("--discovery-token=x", "both --discovery-token and --discovery-endpoints must be set"),
-        ("--discovery-endpoints=x", "both --discovery-token and --discovery-endpoints must be set"),
-        (
-            "--discovery-endpoints=x,,y --discovery-token=z",
-            "--discovery-endpoints must not contain empty endpoints",
-        ),
-        ("--heartbeat-interval=0", "--heartbeat-interval must be >0 (set to 0ms)"),
-        ("--election-timeout=0", "--election-timeout must be >0 (set to 0ms)"),
-        (
-            "--heartbeat-interval=300",
-            "--election-timeout[1000ms] should be at least as 5 times as \
+    ),
+    (
+        "--listen-client-urls=http://127.0.0.1:1",
+        "--advertise-client-urls is required when --listen-client-urls is set explicitly",
+    ),
+    ("--initial-cluster=a=http://a:1 --discovery-srv=x", BOOTSTRAP),
+    ("--discovery-srv=x --discovery-endpoints=y --discovery-token=z", BOOTSTRAP),
+    ("--discovery-token=x", "both --discovery-token and --discovery-endpoints must be set"),
+    ("--discovery-endpoints=x", "both --discovery-token and --discovery-endpoints must be set"),
+    (
+        "--discovery-endpoints=x,,y --discovery-token=z",
+        "--discovery-endpoints must not contain empty endpoints",
+    ),
+    ("--heartbeat-interval=0", "--heartbeat-interval must be >0 (set to 0ms)"),
+    ("--election-timeout=0", "--election-timeout must be >0 (set to 0ms)"),
+    (
+        "--heartbeat-interval=300",
+        "--election-timeout[1000ms] should be at least as 5 times as \
              --heartbeat-interval[300ms]",
-        ),
-        (
-            "--election-timeout=50001",
-            "--election-timeout[50001ms] is too long, and should be set less than 50000ms",
-        ),
-        ("--auto-compaction-mode=", "undefined auto-compaction-mode"),
-        ("--auto-compaction-mode=x", "unknown auto-compaction-mode \"x\""),
-        (
-            "--auto-compaction-retention=x",
-            "error parsing CompactionRetention: time: invalid duration \"x\"",
-        ),
-        ("--compact-hash-check-time=0", "--compact-hash-check-time must be >0 (set to 0s)"),
-        (
-            "--feature-gates=LeaseCheckpointPersist=true",
-            "enabling feature gate LeaseCheckpointPersist requires enabling feature gate \
+    ),
+    (
+        "--election-timeout=50001",
+        "--election-timeout[50001ms] is too long, and should be set less than 50000ms",
+    ),
+    ("--auto-compaction-mode=", "undefined auto-compaction-mode"),
+    ("--auto-compaction-mode=x", "unknown auto-compaction-mode \"x\""),
+    (
+        "--auto-compaction-retention=x",
+        "error parsing CompactionRetention: time: invalid duration \"x\"",
+    ),
+    ("--compact-hash-check-time=0", "--compact-hash-check-time must be >0 (set to 0s)"),
+    (
+        "--feature-gates=LeaseCheckpointPersist=true",
+        "enabling feature gate LeaseCheckpointPersist requires enabling feature gate \
              LeaseCheckpoint",
-        ),
-        (
-            "--tls-min-version=TLS1.3 --tls-max-version=TLS1.2",
-            "min version (TLS1.3) is greater than max version (TLS1.2)",
-        ),
-        (
-            "--tls-min-version=TLS1.3 --cipher-suites=x",
-            "cipher suites cannot be configured when only TLS1.3 is enabled",
-        ),
-        ("--logger=capnslog", "--logger=capnslog is removed in v3.5"),
-        ("--log-level=x", "unrecognized level: \"x\""),
-        ("--log-format=x", "unknown log format: x, supported values json, console"),
-        (
-            "--discovery-fallback=proxy",
-            "v2 proxy is deprecated, and --discovery-fallback can't be configured as \"proxy\"",
-        ),
-        ("--initial-cluster=", "initial cluster unset and no discovery endpoints found"),
-        (
-            "--initial-cluster=a=b",
-            "error setting up initial cluster: URL scheme must be http, https, unix, or unixs: b",
-        ),
-    ];
-    for (line, expected) in cases {
-        assert_eq!(refused(line), expected, "{line}");
+    ),
+    (
+        "--tls-min-version=TLS1.3 --tls-max-version=TLS1.2",
+        "min version (TLS1.3) is greater than max version (TLS1.2)",
+    ),
+    (
+        "--tls-min-version=TLS1.3 --cipher-suites=x",
+        "cipher suites cannot be configured when only TLS1.3 is enabled",
+    ),
+    ("--logger=capnslog", "--logger=capnslog is removed in v3.5"),
+    ("--log-level=x", "unrecognized level: \"x\""),
+    ("--log-format=x", "unknown log format: x, supported values json, console"),
+    (
+        "--discovery-fallback=proxy",
+        "v2 proxy is deprecated, and --discovery-fallback can't be configured as \"proxy\"",
+    ),
+    ("--initial-cluster=", "initial cluster unset and no discovery endpoints found"),
+    (
+        "--initial-cluster=a=b",
+        "error setting up initial cluster: URL scheme must be http, https, unix, or unixs: b",
+    ),
+];
+
+#[test]
+fn what_does_not_hold_is_refused_with_etcd_s_text() {
+    for (line, expected) in REFUSALS {
+        assert_eq!(refused(line), *expected, "{line}");
     }
 }
 
@@ -261,7 +264,7 @@ fn file_replaces_everything_else() {
     let config = Config::read(&[], &environment, None).expect("the file is fine");
     assert_eq!(config.node.name, "f");
     let missing = ["--config-file=/no/such/file".to_owned()];
-    let exit = Config::read(&missing, &Environment::new(), None).err().expect("no such file");
+    let exit = Config::read(&missing, &Environment::new(), None).expect_err("no such file");
     assert!(matches!(&exit, Exit::Refused(text) if text.starts_with("open /no/such/file")));
 }
 

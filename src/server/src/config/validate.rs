@@ -185,8 +185,9 @@ fn gates(values: &Values, warnings: &mut Vec<Warning>) -> Result<(), String> {
 
 fn sizes(values: &Values, warnings: &mut Vec<Warning>) {
     if values.text("name") == "default" {
-        let text = "it isn't recommended to use default name, please set a value for --name. Note \
-                    that etcd might run into issue when multiple members have the same default name";
+        let text = "it isn't recommended to use default name, please set a value for --name. \
+                    Note that etcd might run into issue when multiple members have the same \
+                    default name";
         warnings.push(Warning::new(text, "name"));
     }
     if values.int("quota-backend-bytes") > QUOTA_BYTES_RECOMMENDED {

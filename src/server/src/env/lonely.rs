@@ -25,8 +25,8 @@ impl SnapshotStream for NoSnapshot {
         async move { match none {} }
     }
 
-    fn finish(self, _result: Result<(), String>) -> impl Future<Output = ()> + Send {
-        async move { match self {} }
+    async fn finish(self, _result: Result<(), String>) {
+        match self {}
     }
 }
 

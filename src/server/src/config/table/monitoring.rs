@@ -37,6 +37,7 @@ pub(super) const LOGGING: &[Flag] = flags! { Logging:
     "enable-log-rotation" Bool, "false", Refused,
         "Rotate the log file.";
     "log-rotation-config-json" Text,
-        "{\"maxsize\": 100, \"maxage\": 0, \"maxbackups\": 0, \"localtime\": false, \"compress\": false}",
+        "{\"maxsize\": 100, \"maxage\": 0, \"maxbackups\": 0, \"localtime\": false, \
+            \"compress\": false}",
         Unused, "How the log file is rotated.";
 };
