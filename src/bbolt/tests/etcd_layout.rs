@@ -7,8 +7,8 @@
 mod common;
 
 use bbolt::etcd_layout::{
-    ContentHash, HashKv, HashKvError, LayoutError, RevisionKey, bucket, hash_kv, latest_revision,
-    status, storage_version,
+    Applied, ContentHash, HashKv, HashKvError, LayoutError, RevisionKey, applied, bucket, hash_kv,
+    latest_revision, meta_key, status, storage_version,
 };
 use bbolt::{Database, ReadError};
 use bytes::Bytes;
@@ -32,6 +32,25 @@ fn the_status_is_what_etcdutl_shows() {
     assert!(seen > 300 && seen < status.total_bytes, "{seen} bytes of entries");
     assert_eq!(storage_version(&database).expect("sound"), "3.7.0");
     assert_eq!(latest_revision(&database).expect("sound"), RevisionKey::new(10, 0));
+}
+
+#[test]
+fn the_point_of_the_log_is_read_and_its_configuration_written_alike() {
+    let database = Database::open(Bytes::from_static(SNAPSHOT)).expect("sound");
+    let found = applied(&database).expect("it is etcd's");
+    assert_eq!((found.index, found.term), (14, 2));
+    let conf_state = found.conf_state.expect("etcd writes it");
+    assert_eq!(conf_state.voters, [13_668_033_151_171_901_709]);
+    let meta = database.bucket(bucket::META).expect("sound").expect("etcd has it");
+    let stored = meta.get(meta_key::CONF_STATE).expect("sound").expect("etcd writes it");
+    assert_eq!(conf_state.encode().as_bytes(), stored);
+
+    assert_eq!(applied(&open(&Buckets::new())), Ok(Applied::default()));
+    for key in [meta_key::CONSISTENT_INDEX, meta_key::TERM, meta_key::CONF_STATE] {
+        let entries = Entries::from([(key.to_vec(), b"x".to_vec())]);
+        let found = applied(&open(&Buckets::from([(bucket::META.to_vec(), entries)])));
+        assert!(matches!(found, Err(LayoutError::NotAMetaValue { .. })), "{found:?}");
+    }
 }
 
 #[test]

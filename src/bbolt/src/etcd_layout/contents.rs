@@ -21,6 +21,11 @@ pub enum LayoutError<E> {
         /// Its key, in hexadecimal.
         key: String,
     },
+    /// A value of the bucket `meta` is not of its form.
+    NotAMetaValue {
+        /// Its key, in hexadecimal.
+        key: String,
+    },
     /// The top of the file has an entry that is no bucket.
     NotABucket {
         /// Its key, in hexadecimal.
@@ -42,6 +47,7 @@ impl<E: fmt::Display> fmt::Display for LayoutError<E> {
             LayoutError::NotAKeyValue { key } => {
                 write!(f, "cannot unmarshal value of revision {key}")
             }
+            LayoutError::NotAMetaValue { key } => write!(f, "cannot parse value of meta key {key}"),
             LayoutError::NotABucket { key } => write!(f, "nil bucket: {key}"),
         }
     }

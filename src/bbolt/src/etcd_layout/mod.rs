@@ -1,9 +1,11 @@
 //! What etcd keeps in its file: the names of its buckets, the keys of the `meta` bucket, the form
-//! of revision keys, and the three hashes that are computed over them.
+//! of revision keys, the configuration, and the three hashes that are computed over them.
 //!
 //! The values are those of etcd 3.7. Nothing here writes: what a file should hold is decided by
 //! those who call the writer.
 
+mod applied;
+mod conf_state;
 mod contents;
 mod hash;
 mod hashkv;
@@ -11,6 +13,8 @@ mod key_value;
 mod revision;
 mod status;
 
+pub use applied::{Applied, applied};
+pub use conf_state::ConfState;
 pub use contents::{LayoutError, latest_revision, storage_version};
 pub use hash::ContentHash;
 pub use hashkv::{HashKv, HashKvError, hash_kv};

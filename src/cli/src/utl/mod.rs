@@ -9,13 +9,13 @@
 mod args;
 mod cluster;
 mod file;
-mod format;
+pub(crate) mod format;
 mod log_line;
 mod output;
 mod progress;
 pub mod restore;
 mod snapshot;
-mod table;
+pub(crate) mod table;
 
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;

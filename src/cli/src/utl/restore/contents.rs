@@ -5,7 +5,7 @@
 //! a bump, one revision without a key is added behind the last, and everything up to it is marked
 //! for compaction, so that no client sees a revision twice with different contents.
 
-use bbolt::etcd_layout::{LayoutError, RevisionKey, bucket, latest_revision, meta_key};
+use bbolt::etcd_layout::{ConfState, LayoutError, RevisionKey, bucket, latest_revision, meta_key};
 use bbolt::{Database, ReadError, WriteError};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,6 @@ use std::io;
 
 use super::super::cluster::Cluster;
 use super::super::file::FileSource;
-use super::super::format::go_json;
 use super::log::FirstRecords;
 
 /// The snapshot cannot be restored.
@@ -82,10 +81,12 @@ impl<'a> Contents<'a> {
             (bucket::MEMBERS, members.collect()),
             (bucket::MEMBERS_REMOVED, BTreeMap::new()),
         ]);
+        let voters = records.conf_state.voters.clone();
+        let conf_state = ConfState { voters, ..ConfState::default() };
         let mut meta = BTreeMap::from([
             (meta_key::CONSISTENT_INDEX, records.commit().to_be_bytes().to_vec()),
             (meta_key::TERM, FirstRecords::TERM.to_be_bytes().to_vec()),
-            (meta_key::CONF_STATE, conf_state_json(records).into_bytes()),
+            (meta_key::CONF_STATE, conf_state.encode().into_bytes()),
         ]);
         let bump = match bump_revision {
             0 => None,
@@ -166,10 +167,4 @@ impl<'a> Contents<'a> {
 fn bumped(latest: i64, by: u64) -> Result<RevisionKey, ContentsError> {
     let main = latest.checked_add_unsigned(by).ok_or(ContentsError::Revision { latest, by })?;
     Ok(RevisionKey::new(main, 0))
-}
-
-/// The voters as etcd stores them in the backend.
-fn conf_state_json(records: &FirstRecords) -> String {
-    let voters = go_json(&records.conf_state.voters);
-    format!("{{\"voters\":{voters},\"auto_leave\":false}}")
 }
