@@ -1,4 +1,5 @@
 //! The command-line tools `cairnctl` and `cairnutl`, as libraries that their programs and the tests
 //! call alike.
 
+pub mod ctl;
 pub mod utl;

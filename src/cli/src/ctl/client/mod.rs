@@ -1,0 +1,191 @@
+//! Calls to a cluster of which several members may be named: the first that can be reached is asked.
+//!
+//! A call that may have reached a member is made again elsewhere only when it changes nothing, so a
+//! write is never doubled. Every failure names the members that were tried and what each said.
+
+mod status;
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use proto::etcdserverpb::cluster_client::ClusterClient;
+use proto::etcdserverpb::kv_client::KvClient;
+use proto::etcdserverpb::lease_client::LeaseClient;
+use proto::etcdserverpb::maintenance_client::MaintenanceClient;
+use proto::etcdserverpb::watch_client::WatchClient;
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Response, Status};
+
+use super::failure::Failure;
+use super::settings::Settings;
+
+pub use status::describe;
+
+/// The label under which etcd counts this client's requests.
+const API_VERSION: &str = "3.7";
+
+/// The shortest time between pings: etcd closes connections that ping more often.
+const PING_MIN: Duration = Duration::from_secs(10);
+
+/// Whether a call may be made on a second member after the first may have taken it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It changes nothing.
+    Read,
+    /// It changes something, so its outcome is unknown once it was sent.
+    Write,
+}
+
+/// A cluster, as seen through some of its members.
+#[derive(Clone, Copy, Debug)]
+pub struct Client<'a> {
+    settings: &'a Settings,
+}
+
+impl<'a> Client<'a> {
+    /// A client with these settings. Connections are opened by each call.
+    pub fn new(settings: &'a Settings) -> Client<'a> {
+        Client { settings }
+    }
+
+    /// Makes a call within the time that a short command may take.
+    pub async fn call<T, F>(self, effect: Effect, call: impl Fn(Channel) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.call_within(Some(self.settings.command_timeout), effect, call).await
+    }
+
+    /// Makes a call; without a limit, however long it takes.
+    pub async fn call_within<T, F>(
+        self,
+        limit: Option<Duration>,
+        effect: Effect,
+        call: impl Fn(Channel) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let attempts = self.attempts(effect, call);
+        let Some(limit) = limit else { return attempts.await };
+        match tokio::time::timeout(limit, attempts).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let members = self.settings.endpoints.join(", ");
+                Err(Failure::error(format!("{members}: context deadline exceeded")))
+            }
+        }
+    }
+
+    async fn attempts<T, F>(self, effect: Effect, call: impl Fn(Channel) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let mut causes = Vec::new();
+        for endpoint in &self.settings.endpoints {
+            let channel = match self.connect(endpoint).await {
+                Ok(channel) => channel,
+                Err(cause) => {
+                    causes.push(format!("{endpoint}: {cause}"));
+                    continue;
+                }
+            };
+            let status = match call(channel).await {
+                Ok(answer) => return Ok(answer.into_inner()),
+                Err(status) => status,
+            };
+            let last = self.settings.endpoints.last() == Some(endpoint);
+            if last || effect == Effect::Write || status.code() != Code::Unavailable {
+                let cause = describe(endpoint, &status);
+                causes.push(cause);
+                break;
+            }
+            causes.push(describe(endpoint, &status));
+        }
+        Err(Failure::error(causes.join("; ")))
+    }
+
+    /// Opens a connection to the first member that can be reached, and says which it is.
+    pub async fn any(self) -> Result<(&'a str, Channel), Failure> {
+        let mut causes = Vec::new();
+        for endpoint in &self.settings.endpoints {
+            match self.connect(endpoint).await {
+                Ok(channel) => return Ok((endpoint, channel)),
+                Err(cause) => causes.push(format!("{endpoint}: {cause}")),
+            }
+        }
+        Err(Failure::error(causes.join("; ")))
+    }
+
+    /// Opens a connection to one member, or says why not.
+    pub async fn connect(self, endpoint: &str) -> Result<Channel, String> {
+        let url = match endpoint.split_once("://") {
+            None => format!("http://{endpoint}"),
+            Some(("http", _)) => endpoint.to_owned(),
+            Some((scheme, _)) => return Err(format!("not supported yet: endpoints with {scheme}")),
+        };
+        let endpoint = Endpoint::from_shared(url).map_err(|error| root(&error))?;
+        let endpoint = endpoint
+            .connect_timeout(self.settings.dial_timeout)
+            .http2_keep_alive_interval(self.settings.keepalive_time.max(PING_MIN))
+            .keep_alive_timeout(self.settings.keepalive_timeout);
+        let opening = tokio::time::timeout(self.settings.dial_timeout, endpoint.connect());
+        match opening.await {
+            Ok(channel) => channel.map_err(|error| root(&error)),
+            Err(_) => Err("dial timed out".to_owned()),
+        }
+    }
+
+    /// The key-value service of a member.
+    pub fn kv(self, channel: Channel) -> KvClient<Channel> {
+        KvClient::new(channel)
+            .max_encoding_message_size(self.settings.request_bytes_max)
+            .max_decoding_message_size(self.settings.answer_bytes_max)
+    }
+
+    /// The watch service of a member.
+    pub fn watch(self, channel: Channel) -> WatchClient<Channel> {
+        WatchClient::new(channel).max_decoding_message_size(self.settings.answer_bytes_max)
+    }
+
+    /// The lease service of a member.
+    pub fn lease(self, channel: Channel) -> LeaseClient<Channel> {
+        LeaseClient::new(channel).max_decoding_message_size(self.settings.answer_bytes_max)
+    }
+
+    /// The cluster service of a member.
+    pub fn cluster(self, channel: Channel) -> ClusterClient<Channel> {
+        ClusterClient::new(channel)
+    }
+
+    /// The maintenance service of a member.
+    pub fn maintenance(self, channel: Channel) -> MaintenanceClient<Channel> {
+        MaintenanceClient::new(channel).max_decoding_message_size(self.settings.answer_bytes_max)
+    }
+}
+
+/// A request with this client's metadata.
+pub fn request<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let version = MetadataValue::from_static(API_VERSION);
+    request.metadata_mut().insert("client-api-version", version);
+    request
+}
+
+/// The same for a stream that ends when its member loses the leader.
+pub fn request_with_leader<T>(message: T) -> Request<T> {
+    let mut request = request(message);
+    request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
+    request
+}
+
+/// The innermost cause, which is the one that says something.
+fn root(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
