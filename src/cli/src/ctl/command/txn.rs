@@ -177,5 +177,10 @@ mod tests {
         let Some(Request::RequestRange(range)) = request else { panic!("{request:?}") };
         assert_eq!((&range.key[..], &range.range_end[..]), (&b"a b"[..], &b"a c"[..]));
         assert_eq!(range.limit, 3);
+        let failure = op(b"get a --bogus").expect_err("no such flag");
+        assert_eq!(
+            (failure.code, failure.text.as_str()),
+            (3, "invalid txn request: get a --bogus")
+        );
     }
 }

@@ -18,6 +18,8 @@ const BAD_COUNT: &str = "bad number of arguments";
 const CONFLICT: &str = "bad number of arguments (found conflicting environment key)";
 const NO_COMMAND: &str = "bad number of arguments (found separator --, but no commands)";
 
+const EXCLUSIVE: &str = "`range_end` and `--prefix` are mutually exclusive";
+
 /// Key and end from the environment, for scripts that cannot pass them as arguments.
 #[derive(Debug, Default)]
 struct Preset {
@@ -87,8 +89,7 @@ fn create(args: &Watch, preset: &Preset, dangling: bool) -> Result<WatchCreateRe
         [key, ..] => (bytes(key), None),
     };
     if end.is_some() && args.prefix {
-        let text = "`range_end` and `--prefix` are mutually exclusive";
-        return Err(Failure::bad_arguments(text));
+        return Err(Failure::bad_arguments(EXCLUSIVE));
     }
     let (key, range_end) = match (end, args.prefix) {
         (Some(end), _) => (key, end),
@@ -155,8 +156,14 @@ async fn take_line(
             let parsed = WatchLine::try_parse_from(words).map_err(|error| {
                 Failure::bad_arguments(error.to_string().lines().next().unwrap_or_default())
             })?;
-            let create = create(&parsed.watch, preset, dangling)?;
-            watching.add(create, parsed.watch.exec).await;
+            match create(&parsed.watch, preset, dangling) {
+                Ok(create) => watching.add(create, parsed.watch.exec).await,
+                // The other refusals end the program, as they do in etcdctl.
+                Err(failure) if failure.text == EXCLUSIVE => {
+                    context.warn(&format!("Invalid command {shown} ({failure})"));
+                }
+                Err(failure) => return Err(failure),
+            }
         }
         b"progress" => watching.progress().await,
         _ => context.warn(&format!("Invalid command {shown} (only support watch)")),
