@@ -22,8 +22,11 @@ pub struct Store {
     durable: BTreeMap<String, Keyspace>,
     /// Batches since the last persist, with the operations that are durable at once between them.
     pending: Vec<Vec<Change>>,
-    /// The next write fails.
+    /// The next operation fails.
     pub fail_next: bool,
+    /// Power is lost before so many more changes are made (P2): the only way to meet a crash
+    /// between two changes of one piece of blocking work.
+    pub crash_in: Option<u32>,
 }
 
 impl Store {
@@ -88,6 +91,23 @@ impl SimBackend {
         SimBackend { store, life }
     }
 
+    /// Before each change: power may be lost here.
+    fn check_change(&self) -> Result<(), BackendError> {
+        let is_due = {
+            let mut store = lock(&self.store);
+            let is_due = store.crash_in == Some(0);
+            store.crash_in = store.crash_in.and_then(|left| left.checked_sub(1));
+            is_due
+        };
+        if is_due && self.life.is_alive() {
+            let world = self.life.world();
+            world.count("fault: crash in backend hit");
+            world.excuse(self.life.member());
+            world.fail_stop(&self.life, "power is lost in the backend");
+        }
+        self.check()
+    }
+
     fn check(&self) -> Result<(), BackendError> {
         if !self.life.is_alive() {
             return Err(BackendError { message: "the member is dead".into(), no_space: false });
@@ -110,7 +130,7 @@ impl Backend for SimBackend {
     }
 
     fn create(&self, keyspace: &str) -> Result<(), BackendError> {
-        self.check()?;
+        self.check_change()?;
         lock(&self.store).both(|map| {
             map.entry(keyspace.into()).or_default();
         });
@@ -122,7 +142,7 @@ impl Backend for SimBackend {
         keyspace: &str,
         entries: &mut dyn Iterator<Item = (Bytes, Bytes)>,
     ) -> Result<(), BackendError> {
-        self.check()?;
+        self.check_change()?;
         let entries: Vec<(Bytes, Bytes)> = entries.collect();
         for pair in entries.windows(2) {
             assert!(pair[0].0 < pair[1].0, "ingested keys do not ascend in {keyspace}");
@@ -141,7 +161,7 @@ impl Backend for SimBackend {
     }
 
     fn delete(&self, keyspace: &str) -> Result<(), BackendError> {
-        self.check()?;
+        self.check_change()?;
         lock(&self.store).both(|map| {
             map.remove(keyspace);
         });
@@ -149,7 +169,7 @@ impl Backend for SimBackend {
     }
 
     fn commit(&self, changes: Vec<Change>) -> Result<(), BackendError> {
-        self.check()?;
+        self.check_change()?;
         let mut store = lock(&self.store);
         for change in &changes {
             Store::write(&mut store.current, change);
@@ -159,7 +179,7 @@ impl Backend for SimBackend {
     }
 
     fn persist(&self) -> Result<(), BackendError> {
-        self.check()?;
+        self.check_change()?;
         let mut store = lock(&self.store);
         for batch in std::mem::take(&mut store.pending) {
             for change in &batch {

@@ -116,6 +116,9 @@ impl Nemesis {
                 self.wait(ms).await;
                 disk(member).faults.full = false;
             }
+            Fault::CrashInBackend { member, operations, .. } => {
+                lock(&self.world.seats[member].store).crash_in = Some(operations);
+            }
             Fault::BackendError { member, .. } => {
                 lock(&self.world.seats[member].store).fail_next = true;
             }
@@ -134,10 +137,10 @@ impl Nemesis {
         }
     }
 
-    /// Waits, for a second at most, until something is unsynced, and takes the power then.
+    /// Waits, for five seconds at most, until a write is unsynced, and takes the power then.
     async fn crash_in_sync(&self, member: usize, down_ms: u64) {
-        for _ in 0..4_000 {
-            if lock(&self.world.seats[member].disk).is_unsynced() {
+        for _ in 0..20_000 {
+            if lock(&self.world.seats[member].disk).has_unsynced_content() {
                 break;
             }
             self.world.clock.sleep(Duration::from_micros(250)).await;
@@ -205,7 +208,10 @@ impl Nemesis {
             disk.faults.fail_writes = 0;
             disk.faults.full = false;
             drop(disk);
-            lock(&seat.store).fail_next = false;
+            let mut store = lock(&seat.store);
+            store.fail_next = false;
+            store.crash_in = None;
+            drop(store);
             self.cluster.pause(member, false);
             self.cluster.crash_boots(member, 0);
             self.cluster.start(member);

@@ -61,6 +61,12 @@ impl FileImage {
         !self.dirty.is_empty() || !self.in_flight.is_empty() || self.len != self.durable_len
     }
 
+    /// Whether content that was written is not durable.
+    #[must_use]
+    pub fn has_unsynced_content(&self) -> bool {
+        !self.dirty.is_empty() || !self.in_flight.is_empty()
+    }
+
     /// Up to `len` bytes from `offset`, fewer at the end of the file.
     #[must_use]
     pub fn read(&self, offset: u64, len: usize) -> Vec<u8> {

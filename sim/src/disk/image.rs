@@ -163,4 +163,10 @@ impl DiskImage {
     pub fn is_unsynced(&self) -> bool {
         self.names.is_unsynced() || self.files.values().any(FileImage::is_unsynced)
     }
+
+    /// Whether content that was written is not durable.
+    #[must_use]
+    pub fn has_unsynced_content(&self) -> bool {
+        self.files.values().any(FileImage::has_unsynced_content)
+    }
 }

@@ -13,7 +13,7 @@ use crate::env::clock::MemberClock;
 use crate::net::LinkFaults;
 
 /// Kinds of faults, drawn with equal weight from those that a plan has switched on.
-const FAULT_KINDS: u64 = 17;
+const FAULT_KINDS: u64 = 18;
 /// Kinds that need other members.
 const CLUSTER_KINDS: [u64; 5] = [5, 6, 7, 8, 16];
 
@@ -153,7 +153,11 @@ fn fault(prng: &mut Prng, kind: u64, members: usize) -> Fault {
         13 => Fault::WriteError { member, down_ms },
         14 => Fault::DiskFull { member, ms },
         15 => Fault::BackendError { member, down_ms },
-        _ => Fault::BitRot { member, down_ms },
+        16 => Fault::BitRot { member, down_ms },
+        _ => {
+            let operations = prng.below(12) as u32;
+            Fault::CrashInBackend { member, operations, down_ms }
+        }
     }
 }
 

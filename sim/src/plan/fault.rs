@@ -51,6 +51,8 @@ pub enum Fault {
     DiskFull { member: usize, ms: u64 },
     /// The backend fails; the member must end.
     BackendError { member: usize, down_ms: u64 },
+    /// A member loses power between two changes of its backend (P2, BK1).
+    CrashInBackend { member: usize, operations: u32, down_ms: u64 },
     /// A bit of a member's log rots while it is down (S9).
     BitRot { member: usize, down_ms: u64 },
 }
@@ -76,6 +78,7 @@ impl Fault {
             Fault::WriteError { .. } => "fault: S7 write error",
             Fault::DiskFull { .. } => "fault: S7 disk full",
             Fault::BackendError { .. } => "fault: backend error",
+            Fault::CrashInBackend { .. } => "fault: P2 crash in backend",
             Fault::BitRot { .. } => "fault: S9 bit rot",
         }
     }
@@ -90,6 +93,7 @@ impl Fault {
             | Fault::SyncFailure { down_ms, .. }
             | Fault::WriteError { down_ms, .. }
             | Fault::BackendError { down_ms, .. }
+            | Fault::CrashInBackend { down_ms, .. }
             | Fault::BitRot { down_ms, .. } => down_ms,
             Fault::CrashLoop { times, .. } => u64::from(times) * 200,
             Fault::Pause { ms, .. }
@@ -101,18 +105,6 @@ impl Fault {
             | Fault::DiskStall { ms, .. }
             | Fault::SlowDisk { ms, .. }
             | Fault::DiskFull { ms, .. } => ms,
-        }
-    }
-
-    /// The member that stops itself because of it, if it must.
-    #[must_use]
-    pub fn stops(&self) -> Option<usize> {
-        match *self {
-            Fault::SyncFailure { member, .. }
-            | Fault::WriteError { member, .. }
-            | Fault::DiskFull { member, .. }
-            | Fault::BackendError { member, .. } => Some(member),
-            _ => None,
         }
     }
 }

@@ -25,9 +25,10 @@ pub struct Summary {
 }
 
 /// Faults that a sweep with several cluster sizes must have seen.
-const FAULTS: [&str; 17] = [
+const FAULTS: [&str; 18] = [
     "fault: P1 crash",
     "fault: P2 crash in sync",
+    "fault: P2 crash in backend",
     "fault: P3 pause",
     "fault: P5 crash in recovery",
     "fault: P6 power loss",
