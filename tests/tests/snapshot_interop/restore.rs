@@ -136,6 +136,38 @@ fn a_bumped_restore_is_compacted_up_to_the_bump() {
 }
 
 #[test]
+fn the_restored_log_holds_what_etcdutls_holds() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let snapshot = folder.path().join("ours.db");
+    fs::write(&snapshot, written_by_us()).expect("the disk takes it");
+    let members = ["a", "b", "c"].map(|name| Member::new(name, folder.path()));
+    let [ours, theirs] =
+        [("ours", cairnutl as fn(&[&str]) -> Outcome), ("theirs", etcdutl)].map(|(name, tool)| {
+            let mut member = members[1].clone();
+            member.data_dir = folder.path().join(name);
+            restore(tool, text(&snapshot), &member, &members, &[]);
+            log(&member.data_dir.join("member/wal"))
+        });
+    assert_eq!(ours, theirs);
+    assert!(ours.contains("commit: 3"), "{ours}");
+}
+
+/// All that the log of a restored member says.
+fn log(directory: &Path) -> String {
+    let name = "0000000000000000-0000000000000000.wal";
+    let bytes = fs::read(directory.join(name)).expect("the tool wrote it");
+    let len = bytes.len() as u64;
+    let mut recovery = wal::Recovery::new(&[name.to_owned()]).expect("one sound name");
+    let entries = wal::read_entries(&bytes, base::Index(1), base::Index(3));
+    recovery.segment(name, bytes.into()).expect("a sound segment");
+    let found = recovery.finish(len).expect("a sound log");
+    format!(
+        "{len} {:?} {:?} {:?} {:?} {entries:?}",
+        found.metadata, found.hard_state, found.snapshots, found.mark
+    )
+}
+
+#[test]
 fn etcdutl_and_etcd_take_a_snapshot_that_we_wrote() {
     let folder = TempDir::new().expect("a temporary folder");
     let snapshot = folder.path().join("ours.db");

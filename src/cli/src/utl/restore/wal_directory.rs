@@ -99,3 +99,35 @@ fn sync(path: &Path) -> Result<(), FileError> {
     let synced = File::open(path).and_then(|file| file.sync_all());
     synced.map_err(|error| FileError::io("fsync", path, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::utl::cluster::Cluster;
+    use wal::{Recovery, Tail};
+
+    #[test]
+    fn the_log_has_the_members_and_a_snapshot_behind_them() {
+        let flags = "a=http://h:1,b=http://h:2,c=http://h:3";
+        let cluster = Cluster::new(flags, "t", "b", "http://h:2").expect("the flags agree");
+        let records = FirstRecords::of(&cluster, "b");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        write_wal(folder.path(), &records).expect("the disk takes it");
+
+        let name = "0000000000000000-0000000000000000.wal";
+        let bytes = fs::read(folder.path().join(name)).expect("it was written");
+        assert_eq!(bytes.len() as u64, SEGMENT_BYTES);
+        let mut recovery = Recovery::new(&[name.to_owned()]).expect("one sound name");
+        recovery.segment(name, bytes.into()).expect("a sound segment");
+        let found = recovery.finish(SEGMENT_BYTES).expect("a sound log");
+        assert_eq!(found.metadata.member, cluster.member("b").expect("a member").id);
+        assert_eq!(found.metadata.cluster, cluster.id);
+        let expected = HardState { term: Term(1), vote: cluster.members[0].id, commit: Index(3) };
+        assert_eq!(found.hard_state, expected);
+        assert!(matches!(found.tail, Tail::Clean), "{:?}", found.tail);
+        let mark = found.mark.expect("there is a snapshot record");
+        assert_eq!((mark.index, mark.term), (Index(3), Term(1)));
+        assert_eq!(mark.conf_state, records.conf_state);
+        assert_eq!(found.writer.last(), Index(3));
+    }
+}
