@@ -4,12 +4,8 @@
 //! added to the protocol is then covered, or missed, by itself.
 
 use alloc::collections::BTreeMap;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-
-use prost::Message;
-use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 /// How a field is encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,20 +61,21 @@ impl Schema {
     /// When the descriptors that the build embedded do not decode.
     #[must_use]
     pub fn of_protocol() -> Schema {
-        let set = FileDescriptorSet::decode(proto::FILE_DESCRIPTOR_SET)
-            .expect("the build embeds valid descriptors");
         let mut enums = BTreeMap::new();
         let mut found = Vec::new();
-        for file in &set.file {
-            let package = file.package().to_string();
-            for kind in &file.enum_type {
-                enums.insert(join(&package, kind.name()), numbers(kind));
+        for file in messages(proto::FILE_DESCRIPTOR_SET, FILE) {
+            let package = name(file, FILE_PACKAGE);
+            for kind in messages(file, FILE_ENUM) {
+                enums.insert(join(&package, &name(kind, NAME)), numbers(kind));
             }
-            file.message_type.iter().for_each(|m| collect(&package, m, &mut found, &mut enums));
+            for message in messages(file, FILE_MESSAGE) {
+                collect(&package, message, &mut found, &mut enums);
+            }
         }
-        let fields = |message: &DescriptorProto| {
-            message.field.iter().map(|field| describe(field, &enums)).collect()
+        let fields = |message: &[u8]| {
+            messages(message, MESSAGE_FIELD).map(|field| describe(field, &enums)).collect()
         };
+        assert!(found.len() > 100, "only {} messages in the descriptors", found.len());
         Schema { messages: found.iter().map(|(name, m)| (name.clone(), fields(m))).collect() }
     }
 
@@ -133,43 +130,86 @@ fn varint(bytes: &mut &[u8]) -> u64 {
     prost::encoding::decode_varint(bytes).expect("an encoded message ends at a field")
 }
 
+// Field numbers of `google/protobuf/descriptor.proto`, as far as they are needed.
+const FILE: u32 = 1;
+const FILE_PACKAGE: u32 = 2;
+const FILE_MESSAGE: u32 = 4;
+const FILE_ENUM: u32 = 5;
+/// The name of a message, a field or an enum.
+const NAME: u32 = 1;
+const MESSAGE_FIELD: u32 = 2;
+const MESSAGE_NESTED: u32 = 3;
+const MESSAGE_ENUM: u32 = 4;
+const FIELD_NUMBER: u32 = 3;
+const FIELD_LABEL: u32 = 4;
+const FIELD_TYPE: u32 = 5;
+const FIELD_TYPE_NAME: u32 = 6;
+const FIELD_ONEOF: u32 = 9;
+const ENUM_VALUE: u32 = 2;
+const ENUM_VALUE_NUMBER: u32 = 2;
+
+/// The label of a field that can occur more than once.
+const REPEATED: u64 = 3;
+
 fn join(scope: &str, name: &str) -> String {
-    if scope.is_empty() { name.to_string() } else { [scope, name].join(".") }
+    if scope.is_empty() { name.into() } else { [scope, name].join(".") }
 }
 
-fn numbers(kind: &prost_types::EnumDescriptorProto) -> Vec<i32> {
-    kind.value.iter().map(prost_types::EnumValueDescriptorProto::number).collect()
+/// The messages in a field of an encoded descriptor.
+fn messages(descriptor: &[u8], field: u32) -> impl Iterator<Item = &[u8]> {
+    walk(descriptor).into_iter().filter_map(move |(number, value)| match value {
+        Value::Bytes(bytes) if number == field => Some(bytes),
+        _ => None,
+    })
+}
+
+fn name(descriptor: &[u8], field: u32) -> String {
+    let bytes = messages(descriptor, field).last().unwrap_or_default();
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn number(descriptor: &[u8], field: u32) -> Option<u64> {
+    walk(descriptor).into_iter().find_map(|(number, value)| match value {
+        Value::Number(found) if number == field => Some(found),
+        _ => None,
+    })
+}
+
+fn numbers(kind: &[u8]) -> Vec<i32> {
+    let value = |value| number(value, ENUM_VALUE_NUMBER).unwrap_or(0) as i32;
+    messages(kind, ENUM_VALUE).map(value).collect()
 }
 
 fn collect<'a>(
     scope: &str,
-    message: &'a DescriptorProto,
-    found: &mut Vec<(String, &'a DescriptorProto)>,
+    message: &'a [u8],
+    found: &mut Vec<(String, &'a [u8])>,
     enums: &mut BTreeMap<String, Vec<i32>>,
 ) {
-    let name = join(scope, message.name());
-    for kind in &message.enum_type {
-        enums.insert(join(&name, kind.name()), numbers(kind));
+    let full = join(scope, &name(message, NAME));
+    for kind in messages(message, MESSAGE_ENUM) {
+        enums.insert(join(&full, &name(kind, NAME)), numbers(kind));
     }
-    message.nested_type.iter().for_each(|nested| collect(&name, nested, found, enums));
-    found.push((name, message));
+    messages(message, MESSAGE_NESTED).for_each(|nested| collect(&full, nested, found, enums));
+    found.push((full, message));
 }
 
-fn describe(field: &FieldDescriptorProto, enums: &BTreeMap<String, Vec<i32>>) -> Field {
-    let of = || field.type_name().trim_start_matches('.').to_string();
-    let kind = match field.r#type() {
-        Type::Message | Type::Group => Kind::Message(of()),
-        Type::Enum => Kind::Enum(enums.get(&of()).cloned().unwrap_or_default()),
-        Type::Bool => Kind::Bool,
-        Type::String | Type::Bytes => Kind::Bytes,
-        Type::Int64 | Type::Int32 => Kind::Signed,
+fn describe(field: &[u8], enums: &BTreeMap<String, Vec<i32>>) -> Field {
+    let of = String::from(name(field, FIELD_TYPE_NAME).trim_start_matches('.'));
+    // The numbers of `FieldDescriptorProto.Type`.
+    let kind = match number(field, FIELD_TYPE) {
+        Some(10 | 11) => Kind::Message(of),
+        Some(14) => Kind::Enum(enums.get(&of).cloned().unwrap_or_default()),
+        Some(8) => Kind::Bool,
+        Some(9 | 12) => Kind::Bytes,
+        Some(3 | 5) => Kind::Signed,
         _ => Kind::Unsigned,
     };
     Field {
-        name: field.name().to_string(),
-        number: field.number() as u32,
+        name: name(field, NAME),
+        number: number(field, FIELD_NUMBER).unwrap_or(0) as u32,
         kind,
-        repeated: field.label() == Label::Repeated,
-        in_oneof: field.oneof_index.is_some(),
+        repeated: number(field, FIELD_LABEL) == Some(REPEATED),
+        in_oneof: number(field, FIELD_ONEOF).is_some(),
     }
 }

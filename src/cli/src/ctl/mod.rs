@@ -1,7 +1,8 @@
-//! `cairnctl`: a client on the command line with `etcdctl`'s commands, flags, exit codes and output.
+//! `cairnctl`: a client on the command line with `etcdctl`'s commands, flags, exit codes and
+//! output.
 //!
-//! [`run`] parses, makes the calls and prints; it decides nothing about data. What `etcdctl` has and
-//! this program has not yet ends with code 1 and says so.
+//! [`run`] parses, makes the calls and prints; it decides nothing about data. What `etcdctl` has
+//! and this program has not yet ends with code 1 and says so.
 
 mod args;
 mod client;

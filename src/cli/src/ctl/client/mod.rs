@@ -1,4 +1,5 @@
-//! Calls to a cluster of which several members may be named: the first that can be reached is asked.
+//! Calls to a cluster of which several members may be named: the first that can be reached is
+//! asked.
 //!
 //! A call that may have reached a member is made again elsewhere only when it changes nothing, so a
 //! write is never doubled. Every failure names the members that were tried and what each said.

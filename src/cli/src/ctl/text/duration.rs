@@ -25,6 +25,9 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         let (number, tail) = rest.split_at(digits);
         let end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(end);
+        if !number.contains(|c: char| c.is_ascii_digit()) {
+            return Err(bad());
+        }
         if unit.is_empty() {
             return Err(format!("time: missing unit in duration \"{text}\""));
         }

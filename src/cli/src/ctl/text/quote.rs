@@ -40,8 +40,8 @@ fn push(text: &mut String, c: char) {
     written.expect("writing to a string cannot fail");
 }
 
-/// Go prints letters, marks, numbers, punctuation and symbols; of spaces only the common one. Rust's
-/// own debug form escapes nearly the same characters.
+/// Go prints letters, marks, numbers, punctuation and symbols; of spaces only the common one.
+/// Rust's own debug form escapes nearly the same characters.
 fn is_printable(c: char) -> bool {
     !c.is_whitespace() && !c.is_control() && c.escape_debug().count() == 1
 }
