@@ -39,7 +39,7 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("cli", &["base", "proto", "wal", "bbolt"]),
     ("sim", &["base", "proto", "raft", "wal", "bbolt", "mvcc", "watch", "state", "node", "model"]),
     ("fuzz", &["base", "proto", "raft", "wal", "bbolt", "mvcc", "watch", "state", "node", "model"]),
-    ("tests", &["base", "proto", "wal", "bbolt", "model"]),
+    ("tests", &["base", "proto", "wal", "bbolt", "model", "cli"]),
 ];
 
 /// The crates that run without the standard library.

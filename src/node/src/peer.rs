@@ -11,6 +11,8 @@ mod appends;
 mod call;
 mod envelope;
 mod error;
+#[cfg(test)]
+mod etcd_bytes;
 mod headers;
 mod member_json;
 mod message;

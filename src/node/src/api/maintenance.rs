@@ -1,6 +1,7 @@
 //! Maintenance and what else a member is asked about itself.
 
 use base::MemberId;
+use mvcc::Backend;
 use proto::etcdserverpb as pb;
 use raft::Status;
 use state::Reply;
@@ -35,12 +36,15 @@ impl<E: Env> Api<E> {
         for (member, kind) in &overview.alarms {
             errors.push(alarm_text(*member, *kind));
         }
-        let size = self.db_size();
+        let in_use = self.db_size().max(1);
+        // etcdctl divides by the size, so an empty store has one byte too.
+        let on_disk = i64::try_from(self.inner.env.backend().size_bytes()).unwrap_or(i64::MAX);
+        let size = on_disk.max(in_use);
         let response = pb::StatusResponse {
             header: Some(self.header(overview.revision)),
             version: version::SERVER.into(),
             db_size: size,
-            db_size_in_use: size,
+            db_size_in_use: in_use,
             db_size_quota: self.inner.config.quota_bytes.unwrap_or(-1),
             leader: overview.leader.get(),
             raft_index: overview.committed.get(),

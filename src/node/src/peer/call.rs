@@ -188,7 +188,9 @@ pub fn encode_response(
     let ok = |content_type, body| WireResponse { status: 200, content_type, body, error: None };
     match response {
         PeerResponse::LeaseKeepAlive(response) => ok(PROTOBUF, response.encode_to_vec()),
-        PeerResponse::LeaseTimeToLive(response) => {
+        PeerResponse::LeaseTimeToLive(mut response) => {
+            // A member of etcd fills this header in without looking, and panics when it is absent.
+            response.header.get_or_insert_default();
             let lease_time_to_live_response = Some(response);
             let response = leasepb::LeaseInternalResponse { lease_time_to_live_response };
             ok(PROTOBUF, response.encode_to_vec())

@@ -41,7 +41,7 @@ pub fn to_wire(message: &Message) -> raftpb::Message {
     wire.to = Some(message.to.get());
     // A transfer names its target as its sender, and so reaches the leader through any member.
     wire.from = wire.from.or(Some(message.from.get()));
-    wire.term = Some(message.term.get());
+    wire.term = nonzero(message.term.get());
     wire
 }
 
@@ -52,32 +52,32 @@ fn wire_of(kind: Type) -> raftpb::Message {
 fn body_to_wire(body: &Body) -> raftpb::Message {
     match body {
         Body::Append { prev_index, prev_term, entries, commit } => raftpb::Message {
-            log_term: Some(prev_term.get()),
-            index: Some(prev_index.get()),
+            log_term: nonzero(prev_term.get()),
+            index: nonzero(prev_index.get()),
             entries: entries.iter().map(entry_to_wire).collect(),
-            commit: Some(commit.get()),
+            commit: nonzero(commit.get()),
             ..wire_of(Type::MsgApp)
         },
         Body::AppendReply { index, reject } => append_reply_to_wire(*index, *reject),
         Body::Vote { last_index, last_term, force } => raftpb::Message {
-            index: Some(last_index.get()),
-            log_term: Some(last_term.get()),
+            index: nonzero(last_index.get()),
+            log_term: nonzero(last_term.get()),
             context: force.then_some(Bytes::from_static(CAMPAIGN_TRANSFER)),
             ..wire_of(Type::MsgVote)
         },
         Body::PreVote { last_index, last_term } => raftpb::Message {
-            index: Some(last_index.get()),
-            log_term: Some(last_term.get()),
+            index: nonzero(last_index.get()),
+            log_term: nonzero(last_term.get()),
             ..wire_of(Type::MsgPreVote)
         },
         Body::VoteReply { granted } => {
-            raftpb::Message { reject: Some(!granted), ..wire_of(Type::MsgVoteResp) }
+            raftpb::Message { reject: (!granted).then_some(true), ..wire_of(Type::MsgVoteResp) }
         }
         Body::PreVoteReply { granted } => {
-            raftpb::Message { reject: Some(!granted), ..wire_of(Type::MsgPreVoteResp) }
+            raftpb::Message { reject: (!granted).then_some(true), ..wire_of(Type::MsgPreVoteResp) }
         }
         Body::Heartbeat { commit, context } => raftpb::Message {
-            commit: Some(commit.get()),
+            commit: nonzero(commit.get()),
             context: present(context),
             ..wire_of(Type::MsgHeartbeat)
         },
@@ -94,7 +94,7 @@ fn body_to_wire(body: &Body) -> raftpb::Message {
             ..wire_of(Type::MsgReadIndex)
         },
         Body::ReadIndexReply { index, context } => raftpb::Message {
-            index: Some(index.get()),
+            index: nonzero(index.get()),
             entries: vec![proposed(EntryKind::Normal, context)],
             ..wire_of(Type::MsgReadIndexResp)
         },
@@ -106,12 +106,17 @@ fn body_to_wire(body: &Body) -> raftpb::Message {
     }
 }
 
+/// etcd leaves zeros out as well.
+fn nonzero(value: u64) -> Option<u64> {
+    (value != 0).then_some(value)
+}
+
 fn present(bytes: &Bytes) -> Option<Bytes> {
     (!bytes.is_empty()).then(|| bytes.clone())
 }
 
 fn append_reply_to_wire(index: Index, reject: Option<RejectHint>) -> raftpb::Message {
-    let mut wire = raftpb::Message { index: Some(index.get()), ..wire_of(Type::MsgAppResp) };
+    let mut wire = raftpb::Message { index: nonzero(index.get()), ..wire_of(Type::MsgAppResp) };
     if let Some(RejectHint { hint_index, hint_term }) = reject {
         wire.reject = Some(true);
         wire.reject_hint = Some(hint_index.get());
@@ -132,17 +137,21 @@ fn snapshot_to_wire(meta: &SnapshotMeta, data: &Bytes) -> raftpb::Message {
 
 fn proposed(kind: EntryKind, data: &Bytes) -> raftpb::Entry {
     raftpb::Entry {
-        r#type: Some(entry_kind(kind)),
+        r#type: kind_to_wire(kind),
         data: Some(data.clone()),
         ..raftpb::Entry::default()
     }
+}
+
+fn kind_to_wire(kind: EntryKind) -> Option<i32> {
+    (kind != EntryKind::Normal).then(|| entry_kind(kind))
 }
 
 pub(super) fn entry_to_wire(entry: &Entry) -> raftpb::Entry {
     raftpb::Entry {
         term: Some(entry.term.get()),
         index: Some(entry.index.get()),
-        r#type: Some(entry_kind(entry.kind)),
+        r#type: kind_to_wire(entry.kind),
         data: present(&entry.data),
     }
 }

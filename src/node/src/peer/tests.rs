@@ -277,7 +277,13 @@ fn member_lists_are_gos_json() {
 fn calls() -> Vec<(PeerRequest, PeerResponse)> {
     let member = pb::Member { id: 7, peer_urls: vec!["http://a:1".into()], ..Default::default() };
     let renewed = pb::LeaseKeepAliveResponse { id: 5, ttl: 9, ..Default::default() };
-    let left = pb::LeaseTimeToLiveResponse { id: 5, ttl: 9, granted_ttl: 10, ..Default::default() };
+    let left = pb::LeaseTimeToLiveResponse {
+        header: Some(pb::ResponseHeader::default()),
+        id: 5,
+        ttl: 9,
+        granted_ttl: 10,
+        ..Default::default()
+    };
     let hash = pb::HashKvResponse {
         header: Some(pb::ResponseHeader { revision: 4, ..Default::default() }),
         hash: 1234,
@@ -311,6 +317,15 @@ fn calls_and_answers_are_read_back() {
         assert_eq!(refused.expect_err("wrong method").status, 405);
     }
     assert_eq!(decode_request("GET", "/members/other", b""), None);
+}
+
+#[test]
+fn a_lease_is_never_told_without_a_header() {
+    let request = PeerRequest::LeaseTimeToLive(pb::LeaseTimeToLiveRequest { id: 5, keys: false });
+    let bare = PeerResponse::LeaseTimeToLive(pb::LeaseTimeToLiveResponse::default());
+    let answer = encode_response(&request, Ok(bare));
+    // Field 1 of the envelope holds field 1, the header, of no length: etcd needs it to be there.
+    assert_eq!(answer.body, [0x0a, 0x02, 0x0a, 0x00]);
 }
 
 #[test]
