@@ -169,8 +169,7 @@ impl Checks {
         durable: &DurableLog,
         event: &Event,
     ) -> Verdict {
-        let step =
-            Step { now, member, event, ghost: &self.ghost, durable, tally: &self.tally };
+        let step = Step { now, member, event, ghost: &self.ghost, durable, tally: &self.tally };
         let verdict = self
             .election
             .step(&step)
@@ -190,8 +189,7 @@ impl Checks {
 
     /// Judges a message that leaves a member.
     pub fn sent(&mut self, member: usize, message: &Message, durable: &DurableLog) -> Verdict {
-        let speech =
-            Speech { member, message, ghost: &self.ghost, durable, tally: &self.tally };
+        let speech = Speech { member, message, ghost: &self.ghost, durable, tally: &self.tally };
         self.votes
             .speech(&speech)
             .and_then(|()| raft_speech::speech(&speech))

@@ -338,8 +338,10 @@ impl Cluster {
             }
             self.handle.kill(slot.node);
         }
-        let processes: Vec<Process> =
-            slots.iter_mut().map(|slot| std::mem::replace(&mut slot.process, Process::Down)).collect();
+        let processes: Vec<Process> = slots
+            .iter_mut()
+            .map(|slot| std::mem::replace(&mut slot.process, Process::Down))
+            .collect();
         drop(slots);
         drop(processes);
     }

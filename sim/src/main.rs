@@ -83,7 +83,8 @@ fn run(options: &Options) -> std::io::Result<bool> {
         return mutants::run(&root, only.as_deref(), *jobs);
     }
     if let Some(path) = &options.replay {
-        let plan = Plan::from_json(&std::fs::read_to_string(path)?).map_err(std::io::Error::other)?;
+        let plan =
+            Plan::from_json(&std::fs::read_to_string(path)?).map_err(std::io::Error::other)?;
         return Ok(runner::replay(&plan, options.verbose).broken.is_none());
     }
     let swept = runner::sweep(&Sweep {

@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 
 use crate::sync::lock;
 use crate::world::World;
-pub use handle::{SimNet, open_port};
 use handle::PortSenders;
-use link::{Fate, Link};
+pub use handle::{SimNet, open_port};
 pub use link::LinkFaults;
+use link::{Fate, Link};
 pub use snapshot::SimSnapshot;
 
 /// All links and the members' ports.

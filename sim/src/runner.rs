@@ -129,9 +129,8 @@ fn present(
 fn shrink_plan(pool: &mut Pool, plan: &Plan, check: Option<&str>, runs: usize) -> Plan {
     shrink::shrink(plan.clone(), runs, |candidate| {
         let report = pool.alone(Job::Plan(Box::new(candidate.clone())));
-        report.is_ok_and(|report| {
-            report.broken.as_ref().map(|broken| broken.check.as_str()) == check
-        })
+        report
+            .is_ok_and(|report| report.broken.as_ref().map(|broken| broken.check.as_str()) == check)
     })
 }
 

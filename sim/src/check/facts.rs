@@ -21,9 +21,9 @@ pub fn event_numbers(event: &Event) -> (&'static str, Vec<u64>) {
             ("role", vec![term.get(), role, leader.get(), last.get()])
         }
         Event::Appended { entries } => {
-            let numbers = entries.iter().flat_map(|entry| {
-                [entry.index.get(), entry.term.get(), u64::from(entry.checksum)]
-            });
+            let numbers = entries
+                .iter()
+                .flat_map(|entry| [entry.index.get(), entry.term.get(), u64::from(entry.checksum)]);
             ("appended", numbers.collect())
         }
         Event::Synced { last, term, vote } => ("synced", vec![last.get(), term.get(), vote.get()]),

@@ -142,13 +142,7 @@ impl Operations {
         Err(super::Violation { check, text })
     }
 
-    fn fresh(
-        &self,
-        timeline: &Timeline,
-        tally: &Tally,
-        before: &Before,
-        revision: i64,
-    ) -> Verdict {
+    fn fresh(&self, timeline: &Timeline, tally: &Tally, before: &Before, revision: i64) -> Verdict {
         tally.hit("V2");
         if revision < before.revision {
             return violated!(

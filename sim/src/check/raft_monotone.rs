@@ -49,7 +49,10 @@ impl Monotone {
                 let now = (term.get(), vote.get());
                 let before = std::mem::replace(&mut marks.synced, now);
                 if now.0 < before.0 || (now.0 == before.0 && before.1 != 0 && now.1 != before.1) {
-                    return violated!("R10", "member {who} synced (term, vote) {now:x?} after {before:x?}");
+                    return violated!(
+                        "R10",
+                        "member {who} synced (term, vote) {now:x?} after {before:x?}"
+                    );
                 }
             }
             Event::Committed { commit, .. } => {

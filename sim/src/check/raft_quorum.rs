@@ -38,8 +38,7 @@ fn holders(step: &Step<'_>, voters: &[MemberId], index: u64, term: u64) -> Vec<u
     let numbers = voters.iter().filter_map(|id| ghost.ids.iter().position(|known| known == id));
     numbers
         .filter(|&number| {
-            let durable =
-                if number == step.member { step.durable } else { &ghost.durable[number] };
+            let durable = if number == step.member { step.durable } else { &ghost.durable[number] };
             durable.term_of(index) == Some(term) || durable.snapshot.0 > index
         })
         .map(|number| number + 1)

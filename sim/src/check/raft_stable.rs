@@ -1,7 +1,5 @@
-//! R13: when a member states that its log is durable up to an index, the guaranteed-durable image
-//! of its disk contains it, entry by entry as the member has it.
-//!
-//! Term and vote are judged by R3, when they are spoken.
+//! R13: when a member states that its log is durable up to an index, and its term and vote, the
+//! guaranteed-durable image of its disk contains them, entry by entry as the member has them.
 
 use node::env::Event;
 
@@ -10,9 +8,17 @@ use super::{Step, Verdict, violated};
 
 /// Judges a sync.
 pub fn step(step: &Step<'_>) -> Verdict {
-    let Event::Synced { last, .. } = step.event else { return Ok(()) };
+    let Event::Synced { last, term, vote } = step.event else { return Ok(()) };
     step.tally.hit("R13");
     let who = step.member + 1;
+    let (claimed, held) = ((term.get(), vote.get()), (step.durable.term, step.durable.vote));
+    // The disk may be ahead of the claim by a later batch, never behind it.
+    if held.0 < claimed.0 || (held.0 == claimed.0 && claimed.1 != 0 && held.1 != claimed.1) {
+        return violated!(
+            "R13",
+            "member {who} holds (term, vote) {claimed:x?} for durable, its disk has {held:x?}"
+        );
+    }
     let member = &step.ghost.members[step.member];
     let last = last.get();
     for (index, own) in member.log.range(span(member.stable, last)) {

@@ -22,7 +22,10 @@ pub struct Play {
 impl Play {
     pub fn new(count: usize) -> Play {
         let ids = (1..=count as u64).map(MemberId).collect();
-        Play { checks: Checks::new(ids, Settings::default()), durable: vec![DurableLog::default(); count] }
+        Play {
+            checks: Checks::new(ids, Settings::default()),
+            durable: vec![DurableLog::default(); count],
+        }
     }
 
     pub fn ids(&self) -> Vec<MemberId> {
@@ -72,11 +75,13 @@ impl Play {
 
     /// Commits requests on a member, in one term, from the first index on.
     pub fn commit_requests(&mut self, member: usize, requests: &[InternalRaftRequest]) {
-        let checksum = |request: &InternalRaftRequest| {
-            crc32c_append(crc32c(&[0]), &request.encode_to_vec())
-        };
-        let entries: Vec<(u64, u64, u32)> =
-            requests.iter().zip(1..).map(|(request, index)| (index, 1, checksum(request))).collect();
+        let checksum =
+            |request: &InternalRaftRequest| crc32c_append(crc32c(&[0]), &request.encode_to_vec());
+        let entries: Vec<(u64, u64, u32)> = requests
+            .iter()
+            .zip(1..)
+            .map(|(request, index)| (index, 1, checksum(request)))
+            .collect();
         self.commit_all(member, 1, &entries);
     }
 

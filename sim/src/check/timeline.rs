@@ -77,9 +77,10 @@ impl Timeline {
         };
         let index = index.get();
         if index == self.last() + 1 {
-            let is_normal = step.ghost.members[step.member].log.get(&index).is_none_or(|entry| {
-                entry.checksum == crc32c_append(crc32c(&[0]), data)
-            });
+            let is_normal = step.ghost.members[step.member]
+                .log
+                .get(&index)
+                .is_none_or(|entry| entry.checksum == crc32c_append(crc32c(&[0]), data));
             self.rule(index, term.get(), if is_normal { data } else { &[] }, *answer);
         }
         let Some(ruled) = self.ruled.get(&index) else { return Ok(()) };
@@ -155,9 +156,9 @@ impl Timeline {
     /// The events of the revisions `from..=to`, in order, with the previous pairs that they had.
     pub fn events(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, &WatchEvent)> {
         let range = from..to.max(from - 1) + 1;
-        self.events.range(range).flat_map(|(&revision, events)| {
-            events.iter().map(move |event| (revision, event))
-        })
+        self.events
+            .range(range)
+            .flat_map(|(&revision, events)| events.iter().map(move |event| (revision, event)))
     }
 
     /// Whether a revision deleted the keys of a lease.

@@ -54,12 +54,14 @@ impl FailStop {
         }
         speech.tally.hit("L5");
         match speech.message.body {
-            Body::VoteReply { granted: true } | Body::AppendReply { reject: None, .. } => violated!(
-                "L5",
-                "member {} says {:?} after a failed sync",
-                speech.member + 1,
-                speech.message.body
-            ),
+            Body::VoteReply { granted: true } | Body::AppendReply { reject: None, .. } => {
+                violated!(
+                    "L5",
+                    "member {} says {:?} after a failed sync",
+                    speech.member + 1,
+                    speech.message.body
+                )
+            }
             _ => Ok(()),
         }
     }

@@ -78,7 +78,12 @@ impl WatchStream {
         self.events(timeline, tally, next, header, &response.events)
     }
 
-    fn canceled(&mut self, timeline: &Timeline, tally: &Tally, response: &WatchResponse) -> Verdict {
+    fn canceled(
+        &mut self,
+        timeline: &Timeline,
+        tally: &Tally,
+        response: &WatchResponse,
+    ) -> Verdict {
         self.is_canceled = true;
         let compacted = response.compact_revision;
         let Some(next) = self.next.filter(|_| compacted > 0) else { return Ok(()) };
@@ -237,11 +242,8 @@ mod tests {
     impl Stream {
         fn new() -> Stream {
             let timeline = timeline(Settings::default(), &[put("a"), put("b"), put("c")]);
-            let request = WatchCreateRequest {
-                key: "key".into(),
-                start_revision: 2,
-                ..Default::default()
-            };
+            let request =
+                WatchCreateRequest { key: "key".into(), start_revision: 2, ..Default::default() };
             let mut stream = Stream(timeline, Tally::default(), WatchStream::new(request));
             stream.give(WatchResponse { created: true, ..response(1) }).expect("created");
             stream

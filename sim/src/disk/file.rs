@@ -158,7 +158,8 @@ impl FileImage {
                 self.note(offset);
                 count.kept += 1;
             } else if prng.chance(rule.garble) {
-                self.durable.set_sector(number, &garbage(prng));
+                let (old, new) = (self.durable.sector(number), self.current.sector(number));
+                self.durable.set_sector(number, &garbled(&old, &new, prng));
                 self.note(offset);
                 count.garbled += 1;
             } else {
@@ -217,10 +218,14 @@ impl FileImage {
     }
 }
 
-fn garbage(prng: &mut Prng) -> Sector {
-    let mut sector = [0; SECTOR_BYTES];
-    for chunk in sector.chunks_mut(8) {
-        chunk.copy_from_slice(&prng.next_u64().to_le_bytes());
+/// A sector whose rewriting was torn: bytes that the write would have changed are anything. Bytes
+/// that it repeats were durable before and stay what they are, as every crash must preserve them.
+fn garbled(old: &Sector, new: &Sector, prng: &mut Prng) -> Sector {
+    let mut sector = *old;
+    for at in 0..SECTOR_BYTES {
+        if old[at] != new[at] {
+            sector[at] = prng.next_u64() as u8;
+        }
     }
     sector
 }
@@ -250,6 +255,15 @@ mod tests {
         assert_eq!(file.read(0, 100), b"synced");
         kept.crash(KEEP, &mut Prng::new(1));
         assert_eq!(kept.read(0, 100), b"synced and not");
+    }
+
+    #[test]
+    fn a_garbled_sector_keeps_what_was_durable_in_it() {
+        let rule = CrashRule { keep: 0.0, garble: 1.0, keep_name: 0.0 };
+        let mut file = synced(b"synced");
+        file.write(0, b"synced and not");
+        let count = file.crash(rule, &mut Prng::new(1));
+        assert_eq!((count.garbled, file.read(0, 6)), (1, b"synced".to_vec()));
     }
 
     #[test]

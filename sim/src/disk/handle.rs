@@ -1,7 +1,7 @@
 //! The disk as one incarnation of a member sees it: operations take time, may fail, and never
 //! complete for a member that is dead.
 
-use std::future::{Future, pending};
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,12 +30,7 @@ pub struct SimFile {
     path: String,
 }
 
-fn failure(
-    kind: DiskErrorKind,
-    operation: &'static str,
-    path: &str,
-    message: &str,
-) -> DiskError {
+fn failure(kind: DiskErrorKind, operation: &'static str, path: &str, message: &str) -> DiskError {
     DiskError { kind, operation, path: path.into(), message: message.into() }
 }
 
@@ -83,7 +78,12 @@ impl SimDisk {
             drop(image);
             self.life.world().count("fault: no space hit");
             self.life.world().excuse(self.life.member());
-            return Err(failure(DiskErrorKind::NoSpace, operation, path, "no space left on device"));
+            return Err(failure(
+                DiskErrorKind::NoSpace,
+                operation,
+                path,
+                "no space left on device",
+            ));
         }
         Ok(())
     }
@@ -215,17 +215,11 @@ impl DiskFile for SimFile {
         Ok(Bytes::from(lock(&self.disk.image).file(self.number).read(offset, len)))
     }
 
-    fn write_at(
-        &self,
-        offset: u64,
-        bytes: &[u8],
-    ) -> impl Future<Output = Result<(), DiskError>> + Send {
-        async move {
-            self.disk.pass().await;
-            self.disk.may_grow("write", &self.path)?;
-            lock(&self.disk.image).file(self.number).write(offset, bytes);
-            Ok(())
-        }
+    async fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+        self.disk.pass().await;
+        self.disk.may_grow("write", &self.path)?;
+        lock(&self.disk.image).file(self.number).write(offset, bytes);
+        Ok(())
     }
 
     async fn sync(&self) -> Result<(), DiskError> {

@@ -2,7 +2,7 @@
 //! is reported as broken (R16).
 
 use std::io::{BufRead, BufReader, Error, Result, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -115,7 +115,7 @@ impl Pool {
 }
 
 fn serve(
-    program: &PathBuf,
+    program: &Path,
     queue: &std::sync::Mutex<mpsc::Receiver<Job>>,
     reports: &mpsc::Sender<Result<Report>>,
 ) {

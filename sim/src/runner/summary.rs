@@ -83,9 +83,7 @@ impl Summary {
         self.failed += u64::from(report.broken.is_some());
         self.simulated_ms += report.simulated_ms;
         self.run_us += report.real_us;
-        if report.real_us > 0 {
-            self.ratios.push(report.simulated_ms * 1_000 / report.real_us);
-        }
+        self.ratios.extend((report.simulated_ms * 1_000).checked_div(report.real_us));
         for (name, count) in &report.counts {
             *self.counts.entry(name.clone()).or_default() += count;
         }

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use proto::etcdserverpb::range_request::{SortOrder, SortTarget};
-use proto::etcdserverpb::{
-    CompactionRequest, DeleteRangeRequest, PutRequest, RangeRequest,
-};
+use proto::etcdserverpb::{CompactionRequest, DeleteRangeRequest, PutRequest, RangeRequest};
 
 use super::client::{Client, Request};
 use crate::plan::Workload;
@@ -59,7 +57,13 @@ fn some_put(client: &Client, workload: &Workload) -> PutRequest {
         longer.resize(2_000, b'.');
         value = longer.into();
     }
-    PutRequest { key: some_key(client, workload), value, prev_kv, ignore_value, ..Default::default() }
+    PutRequest {
+        key: some_key(client, workload),
+        value,
+        prev_kv,
+        ignore_value,
+        ..Default::default()
+    }
 }
 
 fn some_delete(client: &Client, workload: &Workload) -> DeleteRangeRequest {

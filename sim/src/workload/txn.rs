@@ -47,7 +47,12 @@ fn branch(client: &Client, workload: &Workload, depth: u32) -> Vec<RequestOp> {
     let number = client.choose(|prng| prng.below(workload.keys));
     let put = |key: Bytes| {
         let prev_kv = client.choose(|prng| prng.chance(0.3));
-        op(Op::RequestPut(PutRequest { key, value: client.unique_value(), prev_kv, ..Default::default() }))
+        op(Op::RequestPut(PutRequest {
+            key,
+            value: client.unique_value(),
+            prev_kv,
+            ..Default::default()
+        }))
     };
     let range = |key: Bytes| op(Op::RequestRange(RangeRequest { key, ..Default::default() }));
     let mut ops = vec![put(kv::key(number))];
@@ -100,8 +105,7 @@ fn some_compare(client: &Client, workload: &Workload) -> Compare {
             3 => (CompareTarget::Value, TargetUnion::Value(Bytes::from_static(b"c1-1"))),
             _ => (CompareTarget::Lease, TargetUnion::Lease(0)),
         };
-        let range_end =
-            if prng.chance(0.1) { Bytes::from_static(b"l") } else { Bytes::new() };
+        let range_end = if prng.chance(0.1) { Bytes::from_static(b"l") } else { Bytes::new() };
         Compare {
             result: *prng.pick(&results) as i32,
             target: target as i32,

@@ -33,8 +33,11 @@ pub async fn run(client: &Client, workload: &Workload) {
 
 fn some_watch(client: &Client, workload: &Workload, resume: Option<i64>) -> WatchCreateRequest {
     let (key, range_end) = kv::some_range(client, workload);
-    let (key, range_end) =
-        if key < range_end || range_end.is_empty() { (key, range_end) } else { (key, Bytes::new()) };
+    let (key, range_end) = if key < range_end || range_end.is_empty() {
+        (key, range_end)
+    } else {
+        (key, Bytes::new())
+    };
     let known = client.before().revision.max(1) as u64;
     client.choose(|prng| {
         let start_revision = match (resume, prng.below(4)) {

@@ -129,10 +129,7 @@ fn interpret(kind: i64, data: &[u8]) -> Option<Frame> {
         }
         5 => {
             let snapshot = SnapshotMessage::decode(data).ok()?;
-            Frame::Snapshot {
-                index: snapshot.index.unwrap_or(0),
-                term: snapshot.term.unwrap_or(0),
-            }
+            Frame::Snapshot { index: snapshot.index.unwrap_or(0), term: snapshot.term.unwrap_or(0) }
         }
         _ => Frame::Other,
     })
