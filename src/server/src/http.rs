@@ -28,7 +28,7 @@ pub(crate) use answer::{error, json, method_not_allowed, not_found, text};
 pub(crate) use query::Query;
 
 use crate::grpc::{Body, Service};
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::Metrics;
 
 /// What the endpoints need to know of the server.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ impl<S: Service> Endpoints<S> {
     }
 
     fn metrics(&self) -> Response<Body> {
-        let gauges = Gauges::of(&self.core.service.overview());
+        let gauges = self.core.service.gauges();
         let mut response = text(StatusCode::OK, self.core.metrics.text(&gauges));
         let kind = ::http::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -147,6 +147,23 @@ mod tests {
     }
 
     #[test]
+    fn counts_of_the_member_are_exported_as_etcd_names_them() {
+        let counts = node::metrics::Metrics::default();
+        counts.puts.add(3);
+        counts.wal_fsync.record(Duration::from_micros(1500));
+        let gauges = Gauges::default().with_counts(&counts);
+        let text = text(&metrics(false), &gauges);
+        assert!(text.contains("\netcd_mvcc_put_total 3\n"));
+        let fsync = "etcd_disk_wal_fsync_duration_seconds";
+        assert!(text.contains(&format!("# TYPE {fsync} histogram\n")));
+        assert!(text.contains(&format!("{fsync}_bucket{{le=\"0.001\"}} 0\n")));
+        assert!(text.contains(&format!("{fsync}_bucket{{le=\"0.002\"}} 1\n")));
+        assert!(text.contains(&format!("{fsync}_bucket{{le=\"8.192\"}} 1\n")));
+        assert!(text.contains(&format!("{fsync}_bucket{{le=\"+Inf\"}} 1\n")));
+        assert!(text.contains(&format!("{fsync}_sum 0.0015\n")));
+    }
+
+    #[test]
     fn client_versions_are_bounded() {
         let metrics = metrics(false);
         for number in 0..1000 {

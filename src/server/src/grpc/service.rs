@@ -9,6 +9,7 @@ use proto::etcdserverpb as pb;
 use tokio::sync::mpsc;
 
 use super::gate::Gate;
+use crate::metrics::Gauges;
 
 /// Encoded answers of a stream; it ends when the sender is gone or after an error.
 pub type Answers = Result<mpsc::Receiver<Answer>, ApiError>;
@@ -61,6 +62,11 @@ macro_rules! service {
             /// What the member knows about itself.
             fn overview(&self) -> Overview;
 
+            /// What the metrics say of the member.
+            fn gauges(&self) -> Gauges {
+                Gauges::of(&self.overview())
+            }
+
             /// What the gate of each call asks.
             fn gate(&self) -> Gate {
                 let overview = self.overview();
@@ -107,6 +113,10 @@ macro_rules! service {
 
             fn overview(&self) -> Overview {
                 Api::overview(self)
+            }
+
+            fn gauges(&self) -> Gauges {
+                Gauges::of(&self.overview()).with_counts(self.metrics())
             }
         }
     };

@@ -63,13 +63,17 @@ impl Listener {
         }
     }
 
-    async fn accept(&self) -> io::Result<(Socket, Origin)> {
+    async fn accept(&self, write_timeout: Option<Duration>) -> io::Result<(Socket, Origin)> {
         match self {
             Listener::Tcp(listener) => {
                 let (socket, address) = listener.accept().await?;
                 socket.set_nodelay(true)?;
                 let keepalive = TcpKeepalive::new().with_time(TCP_KEEPALIVE);
-                SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+                let raw = SockRef::from(&socket);
+                raw.set_tcp_keepalive(&keepalive)?;
+                if write_timeout.is_some() {
+                    raw.set_tcp_user_timeout(write_timeout)?;
+                }
                 Ok((Socket::Tcp(socket), Origin { address: Some(address) }))
             }
             Listener::Unix(listener) => {
@@ -135,7 +139,7 @@ async fn accept_all<X: Exchange>(
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
+            (place, listener.accept(X::WRITE_TIMEOUT).await)
         };
         let (place, accepted) = tokio::select! {
             biased;

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -33,6 +34,10 @@ pub struct Origin {
 pub trait Exchange: Clone + Send + Sync + 'static {
     /// The body of its answers.
     type Body: Body<Data = Bytes, Error = Infallible> + Send + 'static;
+
+    /// How long sent bytes may stay unacknowledged before the connection is cut. None where a
+    /// client may stop reading for as long as it likes.
+    const WRITE_TIMEOUT: Option<Duration> = None;
 
     /// Answers one request.
     fn answer(

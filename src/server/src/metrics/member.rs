@@ -21,6 +21,16 @@ pub struct Distribution {
     pub sum: f64,
 }
 
+impl Distribution {
+    /// The state of a histogram whose bounds are milliseconds times powers of two.
+    #[must_use]
+    pub fn of(durations: &node::metrics::Durations) -> Distribution {
+        let (counts, sum) = durations.read();
+        let bounds = super::buckets(0.001, counts.len() - 1);
+        Distribution { bounds, counts: counts.to_vec(), sum }
+    }
+}
+
 macro_rules! gauges {
     ($($field:ident $kind:ident $name:literal $help:literal;)*) => {
         /// Values of one member at one moment.
@@ -116,6 +126,35 @@ impl Gauges {
             alarms: alarms.map(|(member, kind)| (member.to_string(), alarm(*kind))).collect(),
             ..Gauges::default()
         }
+    }
+
+    /// Adds what the member counts about itself.
+    #[must_use]
+    pub fn with_counts(mut self, counts: &node::metrics::Metrics) -> Gauges {
+        let read =
+            |count: &node::metrics::Count| Some(i64::try_from(count.get()).unwrap_or(i64::MAX));
+        self.failed = read(&counts.proposals_failed);
+        self.puts = read(&counts.puts);
+        self.deletes = read(&counts.deletes);
+        self.ranges = read(&counts.ranges);
+        self.txns = read(&counts.txns);
+        self.slow_reads = read(&counts.slow_read_indexes);
+        let [granted, revoked, renewed, expired] = counts.leases.each_ref().map(read);
+        self.leases_granted = granted;
+        self.leases_revoked = revoked;
+        self.leases_renewed = renewed;
+        self.leases_expired = expired;
+        self.distributions.push((
+            "etcd_disk_wal_fsync_duration_seconds",
+            "Time of one sync of the log.",
+            Distribution::of(&counts.wal_fsync),
+        ));
+        self.distributions.push((
+            "etcd_disk_backend_commit_duration_seconds",
+            "Time of one recorded flush to the backend.",
+            Distribution::of(&counts.backend_commit),
+        ));
+        self
     }
 
     /// Everything that is known, as Prometheus has it.

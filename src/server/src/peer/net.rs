@@ -1,7 +1,7 @@
 //! [`TcpNet`]: the other members as the node sees them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -56,6 +56,7 @@ struct Peers {
 pub(super) struct Shared {
     member: AtomicU64,
     cluster: AtomicU64,
+    closed: AtomicBool,
     origin: tokio::time::Instant,
     pub(super) settings: PeerSettings,
     pub(super) metrics: Arc<Metrics>,
@@ -84,6 +85,7 @@ impl TcpNet {
         let shared = Shared {
             member: AtomicU64::new(0),
             cluster: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
             origin,
             settings,
             metrics,
@@ -109,9 +111,14 @@ impl TcpNet {
         self.shared.cluster.store(cluster.get(), Ordering::Release);
     }
 
-    /// Ends every connection, for good.
+    /// Ends every connection, for good. Peers are told that this member is not ready, never that
+    /// they are gone: a member of etcd that hears so stops for good.
     pub fn close(&self) {
-        self.set_peers(Vec::new());
+        self.shared.closed.store(true, Ordering::Release);
+        let mut remotes = self.shared.remotes.write().expect("nobody panics while holding it");
+        while let Some((_, remote)) = remotes.pop_first() {
+            remote.disconnect();
+        }
     }
 
     /// Runs what needs sockets and timers where they are, whichever thread asks; ends it when
@@ -158,6 +165,11 @@ impl Shared {
         ClusterId(self.cluster.load(Ordering::Acquire))
     }
 
+    /// Whether this member knows who it is and has not stopped.
+    pub(super) fn is_open(&self) -> bool {
+        !self.member().is_zero() && !self.closed.load(Ordering::Acquire)
+    }
+
     pub(super) fn now(&self) -> Instant {
         Instant::ORIGIN.after(self.origin.elapsed())
     }
@@ -200,6 +212,9 @@ impl Net for TcpNet {
     }
 
     fn set_peers(&self, peers: Vec<PeerAddress>) {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return;
+        }
         let mut remotes = self.shared.remotes.write().expect("nobody panics while holding it");
         let mut gone = self.shared.gone.lock().expect("nobody panics while holding it");
         let kept: BTreeSet<MemberId> = peers.iter().map(|peer| peer.id).collect();

@@ -1,6 +1,7 @@
 //! The peer port: streams that peers read, posts, snapshots, and what members ask each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::MemberId;
 use bytes::Bytes;
@@ -46,6 +47,9 @@ impl PeerPort {
 
 impl Exchange for PeerPort {
     type Body = PeerBody;
+
+    /// A peer that is cut off must not keep a stream that looks open.
+    const WRITE_TIMEOUT: Option<Duration> = Some(Duration::from_secs(5));
 
     async fn answer(&self, request: Request<Incoming>, _: &Origin) -> Response<PeerBody> {
         let mut response = self.route(request).await;
@@ -101,6 +105,10 @@ fn peer_headers(headers: &HeaderMap) -> PeerHeaders<'_> {
 
 impl PeerPort {
     async fn route(&self, request: Request<Incoming>) -> Response<PeerBody> {
+        if !self.shared.is_open() {
+            // Any other refusal says something about the cluster, and a peer may act on it.
+            return text(503, "the member is not ready");
+        }
         let path = request.uri().path();
         match path {
             "/raft" => self.post(request).await,

@@ -204,6 +204,9 @@ async fn strangers_are_refused_in_etcds_words() {
     assert_eq!(get(a.port, "/v2/keys", "cafe", "a").await, refused(404, "404 page not found"));
     let (status, body) = get(a.port, "/raft/probing", "cafe", "a").await;
     assert!(status == 200 && body.starts_with("{\"OK\":true,\"Now\":\"20"), "{body}");
+    a.net.close();
+    let stopped = get(a.port, stream, "cafe", "a").await;
+    assert_eq!(stopped, refused(503, "the member is not ready"));
     a.stop().await;
     b.stop().await;
 }
