@@ -31,6 +31,8 @@ pub mod recent;
 pub mod revision;
 pub mod segment;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod tree;
 pub mod txn;
 pub mod validate;
