@@ -43,7 +43,7 @@ fn an_append_stream_of_etcd_is_read_and_written_back() {
         last = last.plus(entries.len() as u64);
         committed = committed.max(commit);
     }
-    assert_eq!((last, committed, heartbeats), (Index(12), Index(12), 1));
+    assert_eq!((last, committed, heartbeats), (Index(12), Index(12), 9));
     assert_eq!(again, stream);
 }
 
