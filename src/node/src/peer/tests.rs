@@ -238,6 +238,12 @@ fn peers_are_turned_away_in_etcds_order() {
         let old = PeerHeaders { server_version: version, cluster: Some("1"), ..good.clone() };
         assert_eq!(refused(old), Rejection::IncompatibleVersion);
     }
+    let edge = PeerHeaders {
+        server_version: Some("3.0.0"),
+        min_cluster_version: Some("3.7.9"),
+        ..good.clone()
+    };
+    assert_eq!(check_headers(&edge, cluster), Ok(()));
     let newer = PeerHeaders { min_cluster_version: Some("3.8.0"), ..good.clone() };
     assert_eq!(refused(newer), Rejection::IncompatibleVersion);
     for id in [None, Some("caff"), Some("")] {
