@@ -284,17 +284,10 @@ impl<E: Env> Applier<E> {
     }
 
     fn send_cut(&mut self) {
-        let (index, term) = self.machine.applied();
+        let (index, _) = self.machine.applied();
         let flush = self.machine.store_mut().take_flush();
         let record = self.machine.take_record();
-        let cut = Cut {
-            index,
-            term,
-            revision: self.machine.revision(),
-            configuration: self.machine.configuration().clone(),
-            flush,
-            record,
-        };
+        let cut = Cut { index, revision: self.machine.revision(), flush, record };
         self.cut = index;
         self.flushing = self.flushes.send(cut).is_ok();
     }

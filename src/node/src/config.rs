@@ -15,8 +15,6 @@ mod limits {
             segment_bytes: u64 = 64_000_000, test 2048..=8192;
             /// Applied entries between checkpoints.
             checkpoint_entries: u64 = 10_000, test 1..=10;
-            /// Log entries kept behind a checkpoint for followers that lag.
-            catch_up_entries: u64 = 5_000, test 0..=5;
             /// Bytes of log entries kept in memory.
             log_cache_bytes: usize = 16 << 20, test 1..=4096;
             /// Bytes of events in one watch stream's queue.

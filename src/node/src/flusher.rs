@@ -2,32 +2,25 @@
 //!
 //! A cut lies at an entry boundary. Its key revisions are ingested first; then one batch records
 //! everything else up to the same entry (BK2, never the other way round); then the batch is made
-//! durable; and only then may the log behind it go (BK5).
+//! durable. The log behind it stays: until members can send each other snapshots, a follower that
+//! lags is served from it, however far behind it is.
 
 use std::sync::Arc;
 
-use base::{Index, Term};
-use bytes::Bytes;
+use base::Index;
 use mvcc::{Backend, BackendError, Change, Flush};
-use prost::Message;
 use tokio::sync::mpsc;
 
 use crate::applier::Work;
-use crate::config::Knobs;
 use crate::env::Env;
-use crate::log_writer::Job;
 use crate::metrics::Metrics;
 
 /// What is to be brought into the backend.
 pub(crate) struct Cut {
     /// The entry at whose boundary the cut lies.
     pub index: Index,
-    /// Its term.
-    pub term: Term,
     /// The store's revision there.
     pub revision: i64,
-    /// The Raft configuration there, encoded.
-    pub configuration: Bytes,
     /// The key revisions; `None` when no key changed.
     pub flush: Option<Flush>,
     /// Everything else, ending with the applied index.
@@ -39,9 +32,7 @@ pub(crate) struct Flusher<E: Env> {
     pub env: E,
     pub cuts: mpsc::UnboundedReceiver<Cut>,
     pub applier: mpsc::UnboundedSender<Work<E>>,
-    pub log: mpsc::UnboundedSender<Job>,
     pub metrics: Arc<Metrics>,
-    pub knobs: Knobs,
 }
 
 impl<E: Env> Flusher<E> {
@@ -54,7 +45,7 @@ impl<E: Env> Flusher<E> {
                 return;
             }
             self.metrics.backend_commit.record(self.env.now().since(began));
-            self.report(cut);
+            self.report(&cut);
         }
     }
 
@@ -64,15 +55,7 @@ impl<E: Env> Flusher<E> {
         backend.persist()
     }
 
-    fn report(&self, cut: Cut) {
-        let release = Index(cut.index.get().saturating_sub(self.knobs.catch_up_entries));
-        let conf_state = proto::raftpb::ConfState::decode(cut.configuration)
-            .expect("the applier encoded this configuration");
-        let mark = wal::SnapshotMark { index: cut.index, term: cut.term, conf_state };
-        // A configuration comes with the first entries; before them there is nothing to release.
-        if !mark.conf_state.voters.is_empty() {
-            let _stopping = self.log.send(Job::Checkpoint { mark, release });
-        }
+    fn report(&self, cut: &Cut) {
         let (index, revision) = (cut.index, cut.revision);
         let _stopping = self.applier.send(Work::Flushed { index, revision });
     }

@@ -17,6 +17,7 @@ pub mod api;
 mod applier;
 mod barrier;
 pub mod boot;
+mod compactor;
 pub mod config;
 mod convert;
 pub mod env;

@@ -9,27 +9,18 @@ pub(crate) mod files;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Index, Instant, mark};
+use base::{Instant, mark};
 use tokio::sync::mpsc;
 
 pub(crate) use self::files::LogFiles;
-use crate::env::{DiskError, Env, Event};
+use crate::env::{DiskError, Env};
 use crate::metrics::Metrics;
-use crate::observe;
 use crate::raft_task::input::Notice;
 
 /// What the log writer is asked to do.
 pub(crate) enum Job {
     /// Write entries and hard state.
     Append(raft::Append),
-    /// The backend has recorded everything up to this snapshot mark: write it, then release the
-    /// segments that nobody needs any more.
-    Checkpoint {
-        /// Where the backend stands.
-        mark: wal::SnapshotMark,
-        /// Entries up to here may go.
-        release: Index,
-    },
     /// A leader has caught this member up: what recovery found suspect is whole again.
     ClearSuspect,
 }
@@ -79,19 +70,6 @@ impl<E: Env> LogWriter<E> {
     async fn process_other(&mut self, job: Job) -> Result<(), DiskError> {
         match job {
             Job::Append(_) => unreachable!("appends are collected by the caller"),
-            Job::Checkpoint { mark, release } => {
-                self.hard_state.commit = self.hard_state.commit.max(mark.index);
-                let ops = self.writer.snapshot(&mark, self.hard_state);
-                self.run_ops(ops).await?;
-                let ops = self.writer.release(release.min(mark.index));
-                if !ops.is_empty() {
-                    mark!("log: segments released");
-                    self.run_ops(ops).await?;
-                    observe(&self.env, || Event::Released { index: release });
-                    self.notify(Notice::Released(release));
-                }
-                Ok(())
-            }
             Job::ClearSuspect => {
                 let ops = self.writer.clear_suspect();
                 self.run_ops(ops).await?;

@@ -200,7 +200,6 @@ impl<E: Env> Driver<E> {
                 let _gone = answer.send(state);
             }
             Notice::Fetched { fetch, entries } => raft.fetched(fetch, entries),
-            Notice::Released(index) => raft.released(index),
             Notice::SnapshotSent { to, ok } => raft.report_snapshot(to, ok),
         }
     }

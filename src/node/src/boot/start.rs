@@ -151,7 +151,7 @@ fn spawn<E: Env>(
     env.spawn_thread("log-reader", log_reader);
     let writer = log_writer(&inner, log, queues.jobs.1, notices.clone());
     env.spawn_thread("log-writer", shared.clone().running(writer.run()));
-    let flusher = flusher(&inner, queues.cuts.1, jobs.clone());
+    let flusher = flusher(&inner, queues.cuts.1);
     env.spawn_thread("flusher", shared.clone().running(flusher.run()));
     let sinks = Sinks { notices: notices.clone(), cuts, news: queues.news.0 };
     let applier = applier(&inner, machine, queues.work.1, sinks);
@@ -177,6 +177,7 @@ fn spawn<E: Env>(
     env.spawn("watch", watch_task(&inner, queues.news.1).run());
     let api = Api { inner: inner.clone() };
     env.spawn("housekeeping", crate::housekeeping::run(api.clone()));
+    env.spawn("auto-compaction", crate::compactor::run(api.clone()));
     env.spawn("peer-calls", crate::peer_calls::run(api.clone()));
     env.spawn("lease-expiry", crate::expiry::run(api.clone()));
     Node { api }
@@ -200,18 +201,12 @@ fn log_writer<E: Env>(
     }
 }
 
-fn flusher<E: Env>(
-    inner: &Inner<E>,
-    cuts: mpsc::UnboundedReceiver<Cut>,
-    log: mpsc::UnboundedSender<Job>,
-) -> Flusher<E> {
+fn flusher<E: Env>(inner: &Inner<E>, cuts: mpsc::UnboundedReceiver<Cut>) -> Flusher<E> {
     Flusher {
         env: inner.env.clone(),
         cuts,
         applier: inner.applier.clone(),
-        log,
         metrics: inner.metrics.clone(),
-        knobs: inner.config.knobs.clone(),
     }
 }
 

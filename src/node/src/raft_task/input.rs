@@ -36,8 +36,6 @@ pub(crate) enum Notice {
     Configure { change: Option<ConfChange>, answer: oneshot::Sender<ConfState> },
     /// Entries that the core asked for, read from the log files.
     Fetched { fetch: FetchId, entries: Result<Vec<Entry>, raft::Unavailable> },
-    /// Log files no longer hold entries up to here.
-    Released(Index),
     /// A snapshot was sent, or could not be.
     SnapshotSent { to: MemberId, ok: bool },
 }

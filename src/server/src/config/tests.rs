@@ -39,7 +39,7 @@ fn values_reach_the_configuration() {
         --initial-cluster a=http://127.0.0.1:1,b=http://127.0.0.1:2 \
         --initial-advertise-peer-urls http://127.0.0.1:1 --initial-cluster-state existing \
         --initial-cluster-token t --quota-backend-bytes=-1 --max-txn-ops 7 --max-learners 3 \
-        --max-request-bytes 99 --snapshot-count 5 --snapshot-catchup-entries 6 --pre-vote=false \
+        --max-request-bytes 99 --snapshot-count 5 --pre-vote=false \
         --strict-reconfig-check=false --unsafe-no-fsync --auto-compaction-retention 5m \
         --watch-progress-notify-interval 1ms --enable-pprof --metrics extensive \
         --log-level debug --log-format console --log-outputs stdout,/x.log";
@@ -55,7 +55,7 @@ fn values_reach_the_configuration() {
     assert_eq!((node.max_txn_ops, node.max_request_bytes, node.max_learners), (7, 99, 3));
     assert_eq!((node.quota_bytes, node.fsync, node.pre_vote), (None, false, false));
     assert!(!node.strict_reconfig_check && config.enable_pprof && config.extensive_metrics);
-    assert_eq!((node.knobs.checkpoint_entries, node.knobs.catch_up_entries), (5, 6));
+    assert_eq!(node.knobs.checkpoint_entries, 5);
     assert_eq!(node.watch_progress_interval, Duration::from_millis(100));
     assert_eq!(node.auto_compaction, AutoCompaction::Periodic(Duration::from_secs(300)));
     let outputs = [logging::Output::File("/x.log".into()), logging::Output::Stdout];
