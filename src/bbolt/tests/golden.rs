@@ -1,5 +1,5 @@
-//! One small file, byte by byte, so that a change of the format cannot go unnoticed. With `UPDATE_GOLDEN` set, the expected bytes are
-//! written anew (and the test passes in the run after).
+//! One small file, byte by byte, so that a change of the format cannot go unnoticed. With
+//! `UPDATE_GOLDEN` set, the expected bytes are written anew (and the test passes in the run after).
 
 mod common;
 

@@ -145,7 +145,7 @@ fn what_bbolt_calls_broken_is_broken_for_us() {
     let path = folder.path().join("db");
     let sound = write(&assorted());
     let mut judged = 0;
-    // Make the first key of a leaf greater than the second, in every seventh leaf of the first hundred pages.
+    // The first key of a leaf becomes greater than the second, in every seventh of the first pages.
     for page in (3..100).step_by(7) {
         let mut file = sound.to_vec();
         let at = page * 4096;
