@@ -17,6 +17,8 @@ use crate::world::{Life, World};
 
 /// Time until a member that stopped itself is started again.
 const RESTART_TIME: Duration = Duration::from_millis(500);
+/// How the reason begins for which a member does not start.
+const REFUSAL: &str = "cannot start";
 /// The token of every simulated cluster.
 pub const TOKEN: &str = "sim";
 
@@ -175,7 +177,7 @@ impl Cluster {
                 lock(&self.slots)[member].process = running;
             }
             Err(error) => {
-                self.world.fail_stop(life, &format!("cannot start: {error}"));
+                self.world.fail_stop(life, &format!("{REFUSAL}: {error}"));
             }
         }
     }
@@ -317,6 +319,11 @@ impl Cluster {
             self.world.judge(Err(Violation { check: "R16", text }));
         }
         self.crash(member);
+        if self.is_damaged(member) && reason.starts_with(REFUSAL) {
+            // Starting again would not help: an operator must replace it.
+            self.world.count("cluster: damaged members that refuse to start");
+            return;
+        }
         let cluster = self.clone();
         madsim::task::spawn(async move {
             cluster.world.clock.sleep(RESTART_TIME).await;

@@ -52,11 +52,13 @@ pub fn plan(seed: u64, members: Option<usize>) -> Plan {
 fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
     let defaults: BTreeMap<&str, u64> = Knobs::default().entries().collect();
     let drawn = if prng.chance(0.7) { Knobs::drawn(prng) } else { Knobs::default() };
-    let knobs = drawn
+    let mut knobs: BTreeMap<String, u64> = drawn
         .entries()
         .filter(|(name, value)| defaults.get(name) != Some(value))
         .map(|(name, value)| (name.to_string(), value))
         .collect();
+    // A segment of production size is mostly zeros, which every boot would read.
+    knobs.entry("segment_bytes".into()).or_insert(*prng.pick(&[16 << 10, 64 << 10, 512 << 10]));
     let heartbeat_ms = *prng.pick(&[50, 100, 100]);
     let clocks = (0..members).map(|_| MemberClock {
         offset_nanos: prng.below(1 << 40),
