@@ -98,10 +98,12 @@ fn bind_tcp(address: SockAddr, settings: &ListenSettings) -> io::Result<TcpListe
 }
 
 fn bind_unix(path: &str) -> io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => UnixListener::bind(path),
+    if let Err(error) = std::fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
     }
+    UnixListener::bind(path)
 }
 
 /// Serves the listeners until the stop signal, then drains what is open. Returns when the last

@@ -178,28 +178,26 @@ impl PeerPort {
         let from = message.from.to_string();
         let received = &self.shared.metrics.peers.received_bytes;
         received.with_label_values(&[&from]).inc_by(length);
-        if let Err(refusal) = self.check_addresses(&message) {
+        if let Some(refusal) = self.misaddressed(&message) {
             return refusal;
         }
         self.shared.deliver(message).await;
         no_content()
     }
 
-    /// Who may speak to whom, with the texts that end a removed member.
-    fn check_addresses(&self, message: &raft::Message) -> Result<(), Response<PeerBody>> {
-        let forbidden = |what: &str| {
-            let mut response =
-                json(format!("{{\"message\":\"cannot process message {what} member\"}}"));
-            *response.status_mut() = StatusCode::FORBIDDEN;
-            Err(response)
+    /// Who may not speak to whom, in the words that end a removed member.
+    fn misaddressed(&self, message: &raft::Message) -> Option<Response<PeerBody>> {
+        let what = if self.shared.is_gone(message.from) {
+            "from removed"
+        } else if message.to != self.shared.member() {
+            "to mismatch"
+        } else {
+            return None;
         };
-        if self.shared.is_gone(message.from) {
-            return forbidden("from removed");
-        }
-        if message.to != self.shared.member() {
-            return forbidden("to mismatch");
-        }
-        Ok(())
+        let mut response =
+            json(format!("{{\"message\":\"cannot process message {what} member\"}}"));
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        Some(response)
     }
 
     async fn snapshot(&self, request: Request<Incoming>) -> Response<PeerBody> {
@@ -215,7 +213,7 @@ impl PeerPort {
             Ok(read) => read,
             Err(error) => return text(400, &format!("failed to decode raft message ({error})")),
         };
-        if let Err(refusal) = self.check_addresses(&message) {
+        if let Some(refusal) = self.misaddressed(&message) {
             return refusal;
         }
         let from = message.from.to_string();

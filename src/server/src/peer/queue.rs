@@ -28,13 +28,15 @@ pub(super) struct OutQueue {
     state: Mutex<State>,
 }
 
-/// Why a message was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotQueued {
-    /// No connection is open.
-    Closed,
-    /// The connection is open and too slow.
+/// What became of a message.
+#[derive(Debug)]
+pub(super) enum Pushed {
+    /// It waits for the connection.
+    Queued,
+    /// The connection is open and too slow; the message is dropped.
     Full,
+    /// No connection is open; here is the message again.
+    Closed(raft::Message),
 }
 
 impl OutQueue {
@@ -49,21 +51,23 @@ impl OutQueue {
         self.state.lock().expect("nobody panics while holding it")
     }
 
-    /// Appends a message; gives it back when it cannot leave.
-    pub(super) fn push(&self, message: raft::Message) -> Result<(), (NotQueued, raft::Message)> {
+    /// Appends a message.
+    pub(super) fn push(&self, message: raft::Message) -> Pushed {
         let waker = {
             let mut state = self.state();
             if state.connection == 0 {
-                return Err((NotQueued::Closed, message));
+                return Pushed::Closed(message);
             }
             let bytes = weight(&message);
-            state.waiting.push(message, bytes).map_err(|message| (NotQueued::Full, message))?;
+            if state.waiting.push(message, bytes).is_err() {
+                return Pushed::Full;
+            }
             state.waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();
         }
-        Ok(())
+        Pushed::Queued
     }
 
     /// Makes a new connection the one that takes; gives its number.
@@ -143,7 +147,7 @@ mod tests {
     use base::{MemberId, Term};
     use raft::{Body, Message};
 
-    use super::{ITEMS_MAX, NotQueued, OutQueue};
+    use super::{ITEMS_MAX, OutQueue, Pushed};
 
     fn message(term: u64) -> Message {
         let (from, to) = (MemberId(1), MemberId(2));
@@ -154,9 +158,9 @@ mod tests {
     fn a_replaced_connection_ends_and_takes_nothing_more() {
         let queue = OutQueue::new();
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(matches!(queue.push(message(1)), Err((NotQueued::Closed, _))));
+        assert!(matches!(queue.push(message(1)), Pushed::Closed(_)));
         let first = queue.attach();
-        queue.push(message(1)).expect("open");
+        assert!(matches!(queue.push(message(1)), Pushed::Queued));
         let second = queue.attach();
         let mut taken = Vec::new();
         let mut take = |message: &Message| {
@@ -166,21 +170,21 @@ mod tests {
         assert_eq!(queue.poll_take(first, &mut cx, &mut take), Poll::Ready(None));
         // What waited for the first connection is never sent over the second.
         assert_eq!(queue.poll_take(second, &mut cx, &mut take), Poll::Pending);
-        queue.push(message(2)).expect("open");
+        assert!(matches!(queue.push(message(2)), Pushed::Queued));
         assert_eq!(queue.poll_take(second, &mut cx, &mut take), Poll::Ready(Some(())));
         assert_eq!(taken, [2]);
         assert!(!queue.detach(first), "a replaced connection loses nothing");
-        queue.push(message(3)).expect("open");
+        assert!(matches!(queue.push(message(3)), Pushed::Queued));
         assert!(queue.detach(second), "a message was lost");
     }
 
     #[test]
-    fn a_full_queue_gives_the_message_back() {
+    fn a_full_queue_drops_the_message_and_says_so() {
         let queue = OutQueue::new();
         queue.attach();
         for _ in 0..ITEMS_MAX {
-            queue.push(message(1)).expect("room");
+            assert!(matches!(queue.push(message(1)), Pushed::Queued));
         }
-        assert!(matches!(queue.push(message(1)), Err((NotQueued::Full, _))));
+        assert!(matches!(queue.push(message(1)), Pushed::Full));
     }
 }

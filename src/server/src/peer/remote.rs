@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::net::Shared;
-use super::queue::{NotQueued, OutQueue};
+use super::queue::{OutQueue, Pushed};
 use raft::Body;
 
 /// The two streams between members.
@@ -99,21 +99,19 @@ impl Remote {
     /// Sends without waiting, or drops and reports.
     pub(super) fn send(&self, message: raft::Message) {
         let single_posts = !matches!(message.body, Body::Propose { .. } | Body::Snapshot { .. });
-        let first = match message.body {
+        let pushed = match message.body {
             Body::Append { .. } => self.appends.push(message),
-            _ => Err((NotQueued::Closed, message)),
+            _ => Pushed::Closed(message),
         };
-        let second = match first {
-            Err((NotQueued::Closed, message)) => self.messages.push(message),
-            other => other,
+        let pushed = match pushed {
+            Pushed::Closed(message) => self.messages.push(message),
+            pushed => pushed,
         };
-        let sent = match second {
-            Ok(()) => true,
+        let sent = match pushed {
+            Pushed::Queued => true,
+            Pushed::Full => false,
             // A proposal must not be doubled, and a post does not say whether it arrived.
-            Err((NotQueued::Closed, message)) if single_posts => {
-                self.posts.try_send(message).is_ok()
-            }
-            Err(_) => false,
+            Pushed::Closed(message) => single_posts && self.posts.try_send(message).is_ok(),
         };
         if !sent {
             self.count_send_failure();
