@@ -79,7 +79,9 @@ mod tests {
 
     #[test]
     fn the_end_decides_what_is_meant() {
-        let cases: [(&[u8], &[u8], &[&[u8]], &[&[u8]]); 5] = [
+        type Keys = &'static [&'static [u8]];
+        type Case = (&'static [u8], &'static [u8], Keys, Keys);
+        let cases: [Case; 5] = [
             (b"b", b"", &[b"b"], &[b"a", b"ba", b"c"]),
             (b"b", b"d", &[b"b", b"ba", b"c"], &[b"a", b"d"]),
             (b"b", b"\0", &[b"b", b"ba", b"\xff"], &[b"a", b""]),

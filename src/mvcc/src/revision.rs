@@ -107,11 +107,13 @@ mod tests {
         assert_eq!(Revision::decode(&bad), None, "a negative main revision");
     }
 
+    type Parts = (u32, u16, bool);
+
     proptest! {
         #[test]
-        fn encoding_is_read_back_and_sorts(a in any::<(u32, u16, bool)>(), b in any::<(u32, u16, bool)>()) {
-            let revision = |(main, sub, _): (u32, u16, bool)| Revision::new(main.into(), sub.into());
-            let encoded = |x: (u32, u16, bool)| revision(x).encode(x.2);
+        fn encoding_is_read_back_and_sorts(a in any::<Parts>(), b in any::<Parts>()) {
+            let revision = |(main, sub, _): Parts| Revision::new(main.into(), sub.into());
+            let encoded = |parts: Parts| revision(parts).encode(parts.2);
             prop_assert_eq!(Revision::decode(&encoded(a)), Some((revision(a), a.2)));
             if revision(a) != revision(b) {
                 prop_assert_eq!(encoded(a) < encoded(b), revision(a) < revision(b));

@@ -13,7 +13,8 @@ use crate::testing::generator::Request;
 use crate::testing::requests::{Leases, all, range_response};
 use crate::testing::twin::Twin;
 use crate::{
-    Backend, BackendError, BackendSnapshot, Change, Knobs, KvError, Recorded, Store, View, flusher,
+    Backend, BackendError, BackendSnapshot, Change, Flush, Knobs, KvError, Recorded, Store, View,
+    flusher,
 };
 
 const RECORD: &str = "meta";
@@ -27,6 +28,16 @@ pub(crate) struct Member {
     pub(crate) applied: usize,
     /// The twin after each entry; the first is of the empty log.
     pub(crate) twins: Vec<Twin>,
+    /// What is with the flusher.
+    pub(crate) cut: Option<Cut>,
+}
+
+/// A cut on its way.
+pub(crate) struct Cut {
+    flush: Option<Flush>,
+    changes: Vec<Change>,
+    revision: i64,
+    durable: bool,
 }
 
 fn number(snapshot: &MemorySnapshot, key: &[u8], absent: i64) -> i64 {
@@ -46,7 +57,7 @@ impl Member {
         backend.create(RECORD).expect("nothing fails yet");
         let store = Store::new(&backend, knobs.clone()).expect("nothing fails yet");
         let twins = alloc::vec![Twin::default()];
-        Member { backend, store, knobs, log: Vec::new(), applied: 0, twins }
+        Member { backend, store, knobs, log: Vec::new(), applied: 0, twins, cut: None }
     }
 
     pub(crate) fn twin(&self) -> &Twin {
@@ -82,8 +93,8 @@ impl Member {
         }
     }
 
-    /// Writes a cut and makes it durable.
-    pub(crate) fn flush(&mut self) -> Result<(), BackendError> {
+    /// Takes a cut for the flusher, which is another thread: the store goes on meanwhile.
+    pub(crate) fn take_cut(&mut self) {
         let flush = self.store.take_flush();
         let revision = self.store.revision();
         let changes = alloc::vec![
@@ -91,9 +102,34 @@ impl Member {
             record("revision", revision),
             record("compaction", self.store.compact_revision()),
         ];
-        flusher::write(&self.backend, flush.as_ref(), changes)?;
-        self.backend.persist()?;
-        self.store.flushed(revision);
+        self.cut = Some(Cut { flush, changes, revision, durable: false });
+    }
+
+    /// The flusher writes the cut that it was given and makes it durable.
+    pub(crate) fn write_cut(&mut self) -> Result<(), BackendError> {
+        let Some(cut) = &mut self.cut else { return Ok(()) };
+        if !cut.durable {
+            flusher::write(&self.backend, cut.flush.as_ref(), cut.changes.clone())?;
+            self.backend.persist()?;
+            cut.durable = true;
+        }
+        Ok(())
+    }
+
+    /// The store is told of a cut that is durable.
+    pub(crate) fn tell_flushed(&mut self) {
+        if let Some(cut) = self.cut.take_if(|cut| cut.durable) {
+            self.store.flushed(cut.revision);
+        }
+    }
+
+    /// Brings everything into the backend.
+    pub(crate) fn flush(&mut self) -> Result<(), BackendError> {
+        self.write_cut()?;
+        self.tell_flushed();
+        self.take_cut();
+        self.write_cut()?;
+        self.tell_flushed();
         Ok(())
     }
 
@@ -109,6 +145,7 @@ impl Member {
     /// the recorded entry is compared before the rest of the log is applied again (A2).
     pub(crate) fn crash(&mut self, kept: usize) {
         self.backend.crash(kept);
+        self.cut = None;
         self.recover();
         self.compare();
         while self.applied < self.log.len() {
@@ -155,7 +192,12 @@ pub(crate) fn compare_view(view: &View<MemorySnapshot>, twin: &Twin) {
         let answer = view.range(&request).map(range_response);
         assert_eq!(answer, Ok(twin.range(&request).expect("a kept revision")), "at {revision}");
         let hash = view.hash_kv(revision).map(|hash| hash.hash);
-        assert_eq!(hash, Ok(twin.hash(revision)), "hash at {revision} of {twin:?}");
+        assert_eq!(
+            hash,
+            Ok(twin.hash(revision)),
+            "hash at {revision}, compacted at {}",
+            twin.compacted
+        );
     }
     let living = view.living();
     let left: Vec<(Bytes, Bytes)> = twin

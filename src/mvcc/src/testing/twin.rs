@@ -258,8 +258,14 @@ impl Twin {
     pub(crate) fn hash(&self, revision: i64) -> u32 {
         let at = if revision == 0 { self.revision } else { revision };
         let keep = self.alive(at);
+        let compacted = self.alive(self.compacted);
         let mut hash = crc32c(b"key");
         for change in self.left(self.compacted) {
+            // Of several changes of a key at the very compaction etcd leaves the last only.
+            let superseded = compacted.get(&change.pair.key) != Some(&change.pair);
+            if change.revision.main <= self.compacted && superseded {
+                continue;
+            }
             let main = change.revision.main;
             let kept = !change.deleted && keep.get(&change.pair.key) == Some(&change.pair);
             let filtered = main <= self.compacted && !keep.is_empty() && !kept;

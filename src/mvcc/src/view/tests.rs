@@ -172,8 +172,13 @@ fn naive_compaction_hash(member: &Member, revision: i64) -> u32 {
     let twin = member.twin();
     let kept: Vec<_> =
         twin.left(revision).into_iter().filter(|change| change.revision.main <= revision).collect();
+    let before = twin.alive(twin.compacted);
     let mut hash = base::checksum::crc32c(b"key");
     for change in twin.left(twin.compacted) {
+        let superseded = before.get(&change.pair.key) != Some(&change.pair);
+        if change.revision.main <= twin.compacted && superseded {
+            continue;
+        }
         let main = change.revision.main;
         let filtered = main <= twin.compacted && !kept.is_empty() && !kept.contains(&change);
         if main > revision || filtered || (main == twin.compacted && change.deleted) {

@@ -136,6 +136,45 @@ fn revisions_beyond_the_record_are_ignored_and_come_again() {
     assert_eq!(range_response(answer.expect("kept")).kvs[0].value, "1");
 }
 
+/// What a crash left behind in a segment must not be read through it once the segment has ended
+/// before that: the new one has it too.
+#[test]
+fn leftovers_beyond_a_segments_end_are_not_read() {
+    let mut member = Member::new(Knobs { segment_bytes: 1000, ..knobs() });
+    member.append(Request::Put(put("a", "1")));
+    member.flush().expect("nothing fails");
+    member.append(Request::Put(put("a", "2")));
+    member.backend.fail_after(1);
+    member.flush().expect_err("the revisions are ingested, the batch fails");
+    member.knobs = knobs();
+    member.crash(0);
+    member.knobs.segment_bytes = 1;
+    member.crash(0);
+    member.flush().expect("nothing fails");
+    let segments = member.backend.keyspaces().expect("nothing fails");
+    assert_eq!(segments.iter().filter(|name| name.starts_with("seg-")).count(), 2);
+    member.compare();
+    member.crash(0);
+}
+
+/// The store goes on while a cut is with the flusher, and nothing that is not in the backend may
+/// leave memory when it is told.
+#[test]
+fn what_came_behind_a_cut_stays_in_memory() {
+    let mut member = Member::new(knobs());
+    member.append(Request::Put(put("a", "1")));
+    member.take_cut();
+    member.append(Request::Put(put("b", "1")));
+    member.append(Request::Compact(2));
+    while member.store.compact_slice(1) {}
+    member.write_cut().expect("nothing fails");
+    member.tell_flushed();
+    assert!(member.store.unflushed_bytes() > 0);
+    assert!(member.store.plan_clean().is_none(), "the cut was taken before the compaction");
+    member.compare();
+    member.crash(0);
+}
+
 #[test]
 fn a_failed_read_is_a_fault_and_nothing_is_published_after_it() {
     let mut member = Member::new(knobs());

@@ -1,4 +1,4 @@
-//! Random requests, flushes, cleanings and crashes: every answer, and after each stage everything
+//! Random requests, flushes under way, cleanings and crashes: every answer, and after each stage everything
 //! that can be read, equals the twin's.
 
 use base::Prng;
@@ -29,11 +29,16 @@ fn run(seed: u64) -> (u64, u64) {
     let (mut cleaned, mut crashed) = (0, 0);
     let mut kept = None;
     for _ in 0..120 {
-        match generator.prng.below(24) {
-            0 | 1 => member.flush().expect("nothing fails"),
+        match generator.prng.below(26) {
+            0 => member.flush().expect("nothing fails"),
+            1 if member.cut.is_none() => member.take_cut(),
+            1 => member.write_cut().expect("nothing fails"),
+            8 => member.tell_flushed(),
             2 => {
                 while member.store.compact_slice(1 + generator.prng.below(3) as usize) {}
-                member.flush().expect("nothing fails");
+                if generator.prng.chance(0.5) {
+                    member.flush().expect("nothing fails");
+                }
                 cleaned += u64::from(member.clean().expect("nothing fails"));
             }
             3 => {

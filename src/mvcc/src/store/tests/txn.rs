@@ -38,7 +38,8 @@ fn holds(store: &mut Store<MemoryBackend>, compare: pb::Compare) -> bool {
 #[test]
 fn every_target_compares_with_every_operator() {
     let mut store = filled();
-    let exact: [(i32, fn(i64) -> TargetUnion, i64); 4] = [
+    type With = fn(i64) -> TargetUnion;
+    let exact: [(i32, With, i64); 4] = [
         (0, TargetUnion::Version, 2),
         (1, TargetUnion::CreateRevision, 2),
         (2, TargetUnion::ModRevision, 3),
