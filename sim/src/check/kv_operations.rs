@@ -90,7 +90,8 @@ impl Operations {
                 places.iter().map(|&index| (index, timeline.ruled(index))).collect();
             return violated!(
                 "V1",
-                "{answer:?} was answered to {request:?}, begun after {before:?}; the log has {rulings:?}"
+                "{answer:?} was answered to {request:?}, begun after {before:?}; \
+                 the log has {rulings:?}"
             );
         };
         self.now.index = self.now.index.max(index);

@@ -2,8 +2,8 @@
 //! last acknowledged renewal or grant, across leader changes.
 //!
 //! A renewal happened at some moment of its call; judged is the beginning, so nothing is flagged
-//! that could be right. Clocks drift by at most [`DRIFT_PPM`]. A decision in an outdated term is not
-//! judged: it has no effect, because a revocation is dropped in any other term than its own.
+//! that could be right. Clocks drift by at most [`DRIFT_PPM`]. A decision in an outdated term is
+//! not judged: it has no effect, because a revocation is dropped in any other term than its own.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! (§5.4): a new leader's log contains the committed log.
 //!
 //! R6 compares prefix hashes at the highest committed index, or the last known below it when the
-//! leader's snapshot hides it. It does not verify what lies below a leader's snapshot; H1 and A3 do.
+//! leader's snapshot hides it. It does not verify what lies below that snapshot; H1 and A3 do.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,8 @@ fn complete(step: &Step<'_>, term: u64) -> Verdict {
         Some(own) if own.prefix == committed.prefix || own.prefix == 0 => Ok(()),
         own => violated!(
             "R6",
-            "member {} leads in term {term} with {own:?} at {index}, where {committed:?} is committed",
+            "member {} leads in term {term} with {own:?} at {index}, \
+             where {committed:?} is committed",
             step.member + 1
         ),
     }

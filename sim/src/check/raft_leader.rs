@@ -30,7 +30,8 @@ pub fn step(step: &Step<'_>) -> Verdict {
                 Some(own) if own == term.get() => Ok(()),
                 own => violated!(
                     "R9",
-                    "member {} committed {commit} by counting in term {term}, but its term is {own:?}",
+                    "member {} committed {commit} by counting in term {term}, \
+                     but its term is {own:?}",
                     step.member + 1
                 ),
             }

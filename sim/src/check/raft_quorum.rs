@@ -24,7 +24,8 @@ pub fn step(step: &Step<'_>) -> Verdict {
         if !voters.is_empty() && holding.len() <= voters.len() / 2 {
             return violated!(
                 "R8",
-                "member {} committed {commit} of term {term}, durable only on {holding:?} of {} voters",
+                "member {} committed {commit} of term {term}, \
+                 durable only on {holding:?} of {} voters",
                 step.member + 1,
                 voters.len()
             );

@@ -98,7 +98,8 @@ impl Timeline {
         if *answer != ruled.answer {
             return violated!(
                 "A3",
-                "member {who} answers entry {index} with checksum {answer:x}, another one with {:x}",
+                "member {who} answers entry {index} with checksum {answer:x}, \
+                 another one with {:x}",
                 ruled.answer
             );
         }

@@ -85,7 +85,8 @@ impl Recovery {
         }
         violated!(
             "L2",
-            "member {} lost durable entries up to {index} of term {term} and votes for {}, whose log ends at {last:?}",
+            "member {} lost durable entries up to {index} of term {term} \
+             and votes for {}, whose log ends at {last:?}",
             speech.member + 1,
             speech.message.to
         )
@@ -144,7 +145,8 @@ impl Watch {
         if let Some(index) = lost {
             return violated!(
                 "L1",
-                "member {who} recovers {:?} at {index}, durable was {:?}; snapshot {snapshot}, last {:?}",
+                "member {who} recovers {:?} at {index}, durable was {:?}; \
+                 snapshot {snapshot}, last {:?}",
                 by_index.get(&index),
                 durable.entries.get(&index),
                 by_index.last_key_value()
@@ -190,7 +192,8 @@ impl Watch {
         if hard_state.0 < *term || visible(before) != visible(entries) {
             return violated!(
                 "L3",
-                "member {} recovered ({term}, {vote:x}) with {} entries, then {hard_state:x?} with {}",
+                "member {} recovered ({term}, {vote:x}) with {} entries, \
+                 then {hard_state:x?} with {}",
                 step.member + 1,
                 before.len(),
                 entries.len()

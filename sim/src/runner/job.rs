@@ -153,7 +153,8 @@ impl Report {
     pub fn describe(&self) -> String {
         let members = self.plan.cluster.members;
         let head = format!(
-            "seed {} ({members} members, {} faults): {} events, hash {:016x}, {:.1} s simulated in {:.3} s",
+            "seed {} ({members} members, {} faults): {} events, hash {:016x}, \
+             {:.1} s simulated in {:.3} s",
             self.seed,
             self.plan.faults.len(),
             self.events,

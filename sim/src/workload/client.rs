@@ -406,9 +406,9 @@ impl Client {
 }
 
 fn all_serializable(txn: &pb::TxnRequest) -> bool {
-    txn.success.iter().chain(&txn.failure).all(|op| {
-        matches!(&op.request, Some(pb::request_op::Request::RequestRange(range)) if range.serializable)
-    })
+    use pb::request_op::Request::RequestRange;
+    let mut ops = txn.success.iter().chain(&txn.failure);
+    ops.all(|op| matches!(&op.request, Some(RequestRange(range)) if range.serializable))
 }
 
 /// Whether no other request of the run is the same: it writes a value of its own.
@@ -416,7 +416,8 @@ fn is_unrepeated(request: &Request) -> bool {
     match request {
         Request::Put(put) => !put.ignore_value,
         Request::Txn(txn) => txn.success.iter().any(|op| {
-            matches!(&op.request, Some(pb::request_op::Request::RequestPut(put)) if !put.ignore_value)
+            use pb::request_op::Request::RequestPut;
+            matches!(&op.request, Some(RequestPut(put)) if !put.ignore_value)
         }),
         Request::LeaseGrant(_) => true,
         _ => false,
