@@ -38,6 +38,15 @@ pub struct Cleaned {
     pub dropped_bytes: u64,
 }
 
+impl Cleaned {
+    /// Puts the new segment in the place of the old ones.
+    pub(crate) fn apply(&self, segments: &mut Vec<Segment>) {
+        segments.retain(|segment| !self.replaced.contains(segment));
+        let at = segments.partition_point(|segment| segment.from < self.into.from);
+        segments.insert(at, self.into);
+    }
+}
+
 /// The living entries of a cleaning, counted on their way; ends early at an error.
 struct Living<'a, S, I> {
     clean: &'a Clean<S>,

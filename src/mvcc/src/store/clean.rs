@@ -91,13 +91,9 @@ impl<B: Backend> Store<B> {
         let account = Account { bytes: cleaned.kept_bytes, dead };
         self.segments.accounts.insert(cleaned.into.id, account);
         let mut segments = self.image.shelf.segments.clone();
-        segments.retain(|segment| !cleaned.replaced.contains(segment));
-        let at = segments.partition_point(|segment| segment.from < cleaned.into.from);
-        segments.insert(at, cleaned.into);
+        cleaned.apply(&mut segments);
         if let Some(cut) = &mut self.cut {
-            cut.segments.retain(|segment| !cleaned.replaced.contains(segment));
-            let at = cut.segments.partition_point(|segment| segment.from < cleaned.into.from);
-            cut.segments.insert(at, cleaned.into);
+            cleaned.apply(&mut cut.segments);
         }
         self.reshelve(segments);
     }

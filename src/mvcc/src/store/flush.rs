@@ -33,7 +33,7 @@ pub(super) struct Cut {
     pub(super) through: i64,
     /// The last compaction at the cut, which is recorded with it.
     compacted: i64,
-    /// The map as the cut leaves it.
+    /// The map as the cut leaves it; a cleaning that ends meanwhile changes it too.
     pub(super) segments: Vec<Segment>,
 }
 
@@ -167,22 +167,12 @@ impl<B: Backend> Store<B> {
             Ok(snapshot) => {
                 self.flushed = cut.through;
                 self.compaction.persisted(cut.compacted);
-                let segments = self.merge_map(cut.segments);
-                shelved(&mut self.image, Shelf { snapshot, segments });
+                shelved(&mut self.image, Shelf { snapshot, segments: cut.segments });
                 self.image.recents.trim(self.flushed, self.knobs.recent_bytes_max);
             }
             Err(error) => {
                 self.fault.get_or_insert(error);
             }
         }
-    }
-
-    /// The map of a cut, with the sealed segments as they are now: a cleaning may have replaced
-    /// some since the cut was taken.
-    fn merge_map(&self, cut: Vec<Segment>) -> Vec<Segment> {
-        let now = &self.image.shelf.segments;
-        let known = now.last().map_or(i64::MIN, |last| last.from);
-        let sealed = now.iter().filter(|segment| segment.from < known);
-        sealed.copied().chain(cut.into_iter().filter(|segment| segment.from >= known)).collect()
     }
 }

@@ -67,8 +67,8 @@ impl RangeStream {
     /// the largest request size of the server, the measure of a part.
     #[must_use]
     pub fn new(request: RangeRequest, target_bytes: usize) -> RangeStream {
-        // A negative limit is none in a range, but a stream compares it with what it sent and ends
-        // after the first part; etcd says nothing of it, so it is taken as none here.
+        // A negative limit is none; etcd then sends everything in one part, here the parts stay
+        // bounded.
         let left = if request.limit <= 0 { i64::MAX } else { request.limit };
         RangeStream {
             from: Key::from(&request.key[..]),

@@ -136,6 +136,9 @@ fn history_is_cut_between_revisions_and_continues() {
     assert_eq!((part.events.len(), part.through), (3, 4));
     let previous = view.previous(&view.read_revisions(8, 8, 1).expect("kept").events[0]);
     assert!(previous.is_ok_and(|kv| kv.is_some()));
+    let event = view.read_revisions(8, 8, 1).expect("kept").events.remove(0);
+    store.compact(8).expect("allowed");
+    assert_eq!(store.view().previous(&event), Ok(None), "compacted, swept or not");
 }
 
 #[test]

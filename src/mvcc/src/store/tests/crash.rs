@@ -157,20 +157,48 @@ fn leftovers_beyond_a_segments_end_are_not_read() {
     member.crash(0);
 }
 
-/// The store goes on while a cut is with the flusher, and nothing that is not in the backend may
-/// leave memory when it is told.
-#[test]
-fn what_came_behind_a_cut_stays_in_memory() {
+/// Three versions of one key, each in a segment of its own.
+fn overwritten() -> Member {
     let mut member = Member::new(knobs());
-    member.append(Request::Put(put("a", "1")));
-    member.take_cut();
+    for value in ["1", "2", "3"] {
+        member.append(Request::Put(put("a", &value.repeat(60))));
+        member.flush().expect("nothing fails");
+    }
+    member
+}
+
+/// The store goes on while a cut is with the flusher: what came behind it stays in memory, and a
+/// compaction behind it is not durable with it.
+#[test]
+fn what_came_behind_a_cut_is_not_in_the_backend() {
+    let mut member = overwritten();
     member.append(Request::Put(put("b", "1")));
-    member.append(Request::Compact(2));
+    member.take_cut();
+    member.append(Request::Put(put("c", "1")));
+    member.append(Request::Compact(4));
     while member.store.compact_slice(1) {}
     member.write_cut().expect("nothing fails");
     member.tell_flushed();
     assert!(member.store.unflushed_bytes() > 0);
     assert!(member.store.plan_clean().is_none(), "the cut was taken before the compaction");
+    member.compare();
+    member.flush().expect("nothing fails");
+    assert!(member.clean().expect("nothing fails"), "now it is durable");
+    member.crash(0);
+}
+
+#[test]
+fn a_cleaning_and_a_cut_pass_each_other() {
+    let mut member = overwritten();
+    member.append(Request::Compact(4));
+    while member.store.compact_slice(1) {}
+    member.flush().expect("nothing fails");
+    member.append(Request::Put(put("b", "1")));
+    member.take_cut();
+    assert!(member.clean().expect("nothing fails"), "the cut is not in its way");
+    member.compare();
+    member.write_cut().expect("nothing fails");
+    member.tell_flushed();
     member.compare();
     member.crash(0);
 }

@@ -1,5 +1,5 @@
-//! Random requests, flushes under way, cleanings and crashes: every answer, and after each stage everything
-//! that can be read, equals the twin's.
+//! Random requests, flushes under way, cleanings and crashes: every answer, and after each stage
+//! everything that can be read, equals the twin's.
 
 use base::Prng;
 
