@@ -38,10 +38,8 @@ impl Operation {
         let missing: Vec<&'static str> =
             SEGMENTS.into_iter().filter(|name| !content.contains_key(*name)).collect();
         match prng.below(10) {
-            0 if !missing.is_empty() => Operation::Create(*prng.pick::<&str>(&missing)),
-            1 if there.len() > 1 && prng.chance(0.5) => {
-                Operation::Delete(*prng.pick::<&str>(&there))
-            }
+            0 if !missing.is_empty() => Operation::Create(one_of(prng, &missing)),
+            1 if there.len() > 1 && prng.chance(0.5) => Operation::Delete(one_of(prng, &there)),
             2..=5 if !there.is_empty() => {
                 let keyspace = *prng.pick(&there);
                 Operation::Ingest(keyspace, entries(&mut prng, number))
@@ -137,4 +135,8 @@ pub fn content<B: Backend>(backend: &B) -> Result<Content, BackendError> {
         content.insert(name, entries?);
     }
     Ok(content)
+}
+
+fn one_of(prng: &mut Prng, names: &[&'static str]) -> &'static str {
+    names[prng.below(names.len() as u64) as usize]
 }
