@@ -38,8 +38,10 @@ impl Operation {
         let missing: Vec<&'static str> =
             SEGMENTS.into_iter().filter(|name| !content.contains_key(*name)).collect();
         match prng.below(10) {
-            0 if !missing.is_empty() => Operation::Create(one_of(prng, &missing)),
-            1 if there.len() > 1 && prng.chance(0.5) => Operation::Delete(one_of(prng, &there)),
+            0 if !missing.is_empty() => Operation::Create(one_of(&mut prng, &missing)),
+            1 if there.len() > 1 && prng.chance(0.5) => {
+                Operation::Delete(one_of(&mut prng, &there))
+            }
             2..=5 if !there.is_empty() => {
                 let keyspace = *prng.pick(&there);
                 Operation::Ingest(keyspace, entries(&mut prng, number))
