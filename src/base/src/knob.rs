@@ -12,7 +12,10 @@
 #[macro_export]
 macro_rules! knobs {
     ($(#[$outer:meta])* pub struct $name:ident {
-        $($(#[$doc:meta])* $field:ident: $int:ty = $default:expr, test $low:literal..=$high:literal;)*
+        $(
+            $(#[$doc:meta])*
+            $field:ident: $int:ty = $default:expr, test $low:literal..=$high:literal;
+        )*
     }) => {
         $(#[$outer])*
         #[derive(Clone, Debug, PartialEq, Eq)]

@@ -106,8 +106,8 @@ pub struct Output {
     pub install: Option<(SnapshotMeta, Bytes)>,
     /// Entries to read from the log files.
     pub fetches: Vec<Fetch>,
-    /// Followers that need a snapshot of a state at least as new as what is applied now; answer each
-    /// with `report_snapshot`.
+    /// Followers that need a snapshot of a state at least as new as what is applied now;
+    /// answer each with `report_snapshot`.
     pub snapshots: Vec<MemberId>,
     /// The role, term or leader changed.
     pub role: Option<RoleChange>,

@@ -69,7 +69,8 @@ impl Leases {
         Ok(())
     }
 
-    /// Puts back a lease that was recorded before a restart; its keys are attached as they are read.
+    /// Puts back a lease that was recorded before a restart; its keys are attached as they are
+    /// read.
     pub fn restore(&mut self, id: LeaseId, ttl_seconds: i64, remaining_seconds: i64) {
         let lease = Lease { ttl_seconds, remaining_seconds, ..Lease::default() };
         let earlier = self.leases.insert(id, lease);

@@ -2,7 +2,8 @@
 //!
 //! [`Hub`] is a state machine without tasks, clocks or locks. It is told what was applied
 //! ([`Hub::publish`]), what history says ([`Hub::deliver_history`]) and what clients want
-//! ([`Hub::create`], [`Hub::cancel`]), and gives each stream its responses in order ([`Hub::take`]).
+//! ([`Hub::create`], [`Hub::cancel`]), and gives each stream its responses in order
+//! ([`Hub::take`]).
 //!
 //! What it promises, per watcher: events in revision order (W2), each once (W3), a revision never
 //! split (W4), none left out (W5), and no event at or below a revision that a progress response

@@ -12,7 +12,7 @@ pub struct Call {
 }
 
 /// The words that put strace in front of a member: every call that reads, writes, syncs, creates or
-/// renames, with file names and whole strings, each sync delayed so that nothing can pass it by luck.
+/// renames, with file names and whole strings, each sync delayed so that nothing passes it by luck.
 pub fn wrapper(output: &Path) -> Vec<String> {
     let calls = "trace=read,readv,recvfrom,recvmsg,write,writev,pwrite64,sendto,sendmsg,fdatasync,\
                  fsync,openat,rename,renameat,renameat2";
