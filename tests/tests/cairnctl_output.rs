@@ -223,6 +223,32 @@ struct Side {
     added: String,
 }
 
+/// The members in the line that a new member is started with.
+fn cluster_in_order(line: &str) -> String {
+    const BEGIN: &str = "ETCD_INITIAL_CLUSTER=\\\"";
+    const END: &str = "\\\"";
+    let list = line.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END));
+    let Some(list) = list else { return line.to_owned() };
+    let mut members: Vec<&str> = list.split(',').collect();
+    members.sort_unstable();
+    format!("{BEGIN}{}{END}", members.join(","))
+}
+
+/// Members are listed by id, and ids differ from server to server: put into the order of names.
+fn members_in_order(text: &str) -> String {
+    const LIST: &str = "\\\"members\\\":[";
+    let Some((head, list)) = text.split_once(LIST) else {
+        let mut lines: Vec<String> = text.split("\\n").map(cluster_in_order).collect();
+        lines.sort_unstable();
+        return lines.join("\\n");
+    };
+    let Some((list, tail)) = list.rsplit_once("}]") else { return text.to_owned() };
+    let mut members: Vec<&str> =
+        list.split("},{").map(|member| member.trim_start_matches('{')).collect();
+    members.sort_unstable();
+    format!("{head}{LIST}{{{}}}]{tail}", members.join("},{"))
+}
+
 impl Side {
     fn start(tool: &'static Path, folder: &Path, name: &str) -> Side {
         let member = Member::new("default", &folder.join(name));
@@ -279,6 +305,9 @@ impl Side {
         }
         for text in [&mut ended.out, &mut ended.errors] {
             *text = self.named(text);
+        }
+        if args.starts_with(&["member"]) {
+            ended.out = members_in_order(&ended.out);
         }
         ended
     }
