@@ -40,23 +40,19 @@ impl<E: Env> Flusher<E> {
     pub(crate) async fn run(mut self) {
         while let Some(cut) = self.cuts.recv().await {
             let began = self.env.now();
-            if let Err(error) = self.write(&cut) {
+            let (index, revision) = (cut.index, cut.revision);
+            if let Err(error) = self.write(cut) {
                 self.env.fail_stop(&format!("the backend cannot be written: {error}"));
                 return;
             }
             self.metrics.backend_commit.record(self.env.now().since(began));
-            self.report(&cut);
+            let _stopping = self.applier.send(Work::Flushed { index, revision });
         }
     }
 
-    fn write(&self, cut: &Cut) -> Result<(), BackendError> {
+    fn write(&self, cut: Cut) -> Result<(), BackendError> {
         let backend = self.env.backend();
-        mvcc::flusher::write(backend, cut.flush.as_ref(), cut.record.clone())?;
+        mvcc::flusher::write(backend, cut.flush.as_ref(), cut.record)?;
         backend.persist()
-    }
-
-    fn report(&self, cut: &Cut) {
-        let (index, revision) = (cut.index, cut.revision);
-        let _stopping = self.applier.send(Work::Flushed { index, revision });
     }
 }

@@ -57,25 +57,15 @@ impl<E: Env> LogWriter<E> {
         for job in jobs {
             match job {
                 Job::Append(append) => appends.push(append),
-                other => {
+                Job::ClearSuspect => {
                     self.append(std::mem::take(&mut appends)).await?;
-                    self.process_other(other).await?;
+                    let ops = self.writer.clear_suspect();
+                    self.run_ops(ops).await?;
                 }
             }
         }
         self.append(appends).await?;
         self.prepare_next().await
-    }
-
-    async fn process_other(&mut self, job: Job) -> Result<(), DiskError> {
-        match job {
-            Job::Append(_) => unreachable!("appends are collected by the caller"),
-            Job::ClearSuspect => {
-                let ops = self.writer.clear_suspect();
-                self.run_ops(ops).await?;
-                Ok(())
-            }
-        }
     }
 
     /// One batch: everything in it becomes durable with one sync, then all of it is reported.
@@ -103,10 +93,7 @@ impl<E: Env> LogWriter<E> {
     /// Prepares the next segment while nobody waits for it.
     async fn prepare_next(&mut self) -> Result<(), DiskError> {
         let ops = self.writer.prepare_next();
-        match ops.is_empty() {
-            true => Ok(()),
-            false => self.run_ops(ops).await,
-        }
+        self.run_ops(ops).await
     }
 
     async fn run_ops(&mut self, ops: Vec<wal::Op>) -> Result<(), DiskError> {

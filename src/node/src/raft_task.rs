@@ -126,7 +126,7 @@ impl<E: Env> Driver<E> {
             for peer in net.take_unreachable() {
                 self.task.raft.report_unreachable(peer);
             }
-            self.propose();
+            self.proposals.hand_over(&mut self.task.raft);
             self.carry_out();
             if self.stopping && !self.must_hand_over() {
                 return;
@@ -204,11 +204,6 @@ impl<E: Env> Driver<E> {
         }
     }
 
-    /// Hands waiting proposals to the core, if it takes them now.
-    fn propose(&mut self) {
-        self.proposals.hand_over(&mut self.task.raft);
-    }
-
     /// One round for all reads that have arrived.
     fn open_round(&mut self) {
         if self.task.arrivals.is_empty() {
@@ -256,7 +251,7 @@ impl<E: Env> Driver<E> {
             observe(&self.task.env, || Event::Appended {
                 entries: append.entries.iter().map(AppendedEntry::of).collect(),
             });
-            self.send_log(append);
+            let _stopped = self.task.log.send(Job::Append(append));
         }
         for message in output.messages {
             self.task.env.net().send(message);
@@ -265,7 +260,7 @@ impl<E: Env> Driver<E> {
             self.on_commit(&commit);
         }
         if !output.committed.is_empty() {
-            self.send_applier(Work::Entries(output.committed));
+            let _stopped = self.task.applier.send(Work::Entries(output.committed));
         }
         for read in output.reads {
             self.rounds.confirm(&read.context, read.index);
@@ -286,14 +281,6 @@ impl<E: Env> Driver<E> {
             // Installing a snapshot is not built yet; the leader is told and tries again.
             self.task.raft.snapshot_refused();
         }
-    }
-
-    fn send_log(&mut self, append: raft::Append) {
-        let _stopped = self.task.log.send(Job::Append(append));
-    }
-
-    fn send_applier(&mut self, work: Work<E>) {
-        let _stopped = self.task.applier.send(work);
     }
 
     fn on_role(&mut self, change: raft::RoleChange) {
