@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::env::DiskError;
-use node::{Api, Node, NodeConfig, ids, marker};
+use node::{Api, Node, marker};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -42,10 +42,10 @@ pub async fn serve(config: Config, stop: Stop) -> Result<(), String> {
     let metrics = Arc::new(Metrics::new(&labels(&config)));
     let (runtime, origin) = (Handle::current(), tokio::time::Instant::now());
     let net = TcpNet::new(runtime.clone(), origin, peer_settings(&config), Arc::clone(&metrics));
-    identify(&net, &config.node);
     let backend = FjallBackend::at(config.data_dir.join(BACKEND_DIRECTORY));
     let env = TokioEnv::new(runtime, origin, disk, backend, net.clone())
         .map_err(|error| format!("the system gives no randomness: {error}"))?;
+    // Until the boot has told the network who this member is, peers are refused.
     // Peers are listened to beyond the stop of clients: leadership is handed over meanwhile.
     let peer_switch = StopSwitch::new();
     let settings = listen_settings(&config);
@@ -80,18 +80,6 @@ fn open_disk(config: &Config) -> Result<FileDisk, String> {
 
 fn has_data(dir: &Path) -> bool {
     dir.join(marker::FILE).exists()
-}
-
-/// Tells the network who this member is, before the first peer calls. A configuration that names
-/// no such member is the boot's to refuse.
-fn identify(net: &TcpNet, config: &NodeConfig) {
-    let id = |member: &node::InitialMember| {
-        ids::member_id(&member.peer_urls, &config.cluster_token, None)
-    };
-    let members: Vec<_> = config.initial_cluster.iter().map(id).collect();
-    if let Some(own) = config.initial_cluster.iter().find(|member| member.name == config.name) {
-        net.identify(id(own), ids::cluster_id(&members));
-    }
 }
 
 /// Bound sockets by what is served on them.
