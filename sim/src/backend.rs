@@ -71,6 +71,14 @@ impl Store {
     }
 }
 
+/// Bytes that a change writes.
+fn size(change: &Change) -> usize {
+    match change {
+        Change::Put { key, value, .. } => key.len() + value.len(),
+        Change::Delete { key, .. } => key.len(),
+    }
+}
+
 /// The backend of one incarnation.
 #[derive(Clone)]
 pub struct SimBackend {
@@ -106,6 +114,16 @@ impl SimBackend {
             world.fail_stop(&self.life, "power is lost in the backend");
         }
         self.check()
+    }
+
+    /// What a backend writes takes room on the member's disk, in which the rest has its place too.
+    fn take_room(&self, bytes: usize) -> Result<(), BackendError> {
+        if lock(&self.life.seat().disk).take_room(bytes as u64) {
+            return Ok(());
+        }
+        self.life.world().count("fault: no space hit");
+        self.life.world().excuse(self.life.member());
+        Err(BackendError { message: "no space left on device".into(), no_space: true })
     }
 
     fn check(&self) -> Result<(), BackendError> {
@@ -147,6 +165,7 @@ impl Backend for SimBackend {
         for pair in entries.windows(2) {
             assert!(pair[0].0 < pair[1].0, "ingested keys do not ascend in {keyspace}");
         }
+        self.take_room(entries.iter().map(|(key, value)| key.len() + value.len()).sum())?;
         let mut store = lock(&self.store);
         if !store.current.contains_key(keyspace) {
             let message = format!("ingest into {keyspace}, which does not exist");
@@ -162,14 +181,21 @@ impl Backend for SimBackend {
 
     fn delete(&self, keyspace: &str) -> Result<(), BackendError> {
         self.check_change()?;
-        lock(&self.store).both(|map| {
+        let mut store = lock(&self.store);
+        let freed = store.current.get(keyspace).map_or(0, |keyspace| {
+            keyspace.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
+        });
+        store.both(|map| {
             map.remove(keyspace);
         });
+        drop(store);
+        lock(&self.life.seat().disk).give_room(freed as u64);
         Ok(())
     }
 
     fn commit(&self, changes: Vec<Change>) -> Result<(), BackendError> {
         self.check_change()?;
+        self.take_room(changes.iter().map(size).sum())?;
         let mut store = lock(&self.store);
         for change in &changes {
             Store::write(&mut store.current, change);

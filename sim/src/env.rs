@@ -163,6 +163,10 @@ impl Env for SimEnv {
         self.life.world().buggify()
     }
 
+    fn warn(&self, text: &str) {
+        self.life.world().say(self.life.member() + 1, format_args!("warns: {text}"));
+    }
+
     fn fail_stop(&self, reason: &str) {
         self.life.world().fail_stop(&self.life, reason);
     }

@@ -111,10 +111,10 @@ impl Nemesis {
                 disk(member).faults.fail_sync = Some(failure);
             }
             Fault::WriteError { member, .. } => disk(member).faults.fail_writes = 1,
-            Fault::DiskFull { member, ms } => {
-                disk(member).faults.full = true;
+            Fault::DiskFull { member, left_bytes, ms } => {
+                disk(member).faults.left = Some(left_bytes);
                 self.wait(ms).await;
-                disk(member).faults.full = false;
+                disk(member).faults.left = None;
             }
             Fault::CrashInBackend { member, operations, .. } => {
                 lock(&self.world.seats[member].store).crash_in = Some(operations);
@@ -206,7 +206,7 @@ impl Nemesis {
             disk.faults.slowness = 1;
             disk.faults.fail_sync = None;
             disk.faults.fail_writes = 0;
-            disk.faults.full = false;
+            disk.faults.left = None;
             drop(disk);
             let mut store = lock(&seat.store);
             store.fail_next = false;

@@ -41,8 +41,8 @@ pub struct DiskFaults {
     pub fail_sync: Option<SyncFailure>,
     /// Writes that will fail with an I/O error (S7).
     pub fail_writes: u32,
-    /// No space is left (S7).
-    pub full: bool,
+    /// Others fill the disk: it takes only so many bytes more (S7). `None` is a disk without end.
+    pub left: Option<u64>,
     /// What a crash does.
     pub crash: CrashRule,
 }
@@ -56,7 +56,7 @@ impl Default for DiskFaults {
             slowness: 1,
             fail_sync: None,
             fail_writes: 0,
-            full: false,
+            left: None,
             crash: CrashRule { keep: 0.5, garble: 0.1, keep_name: 0.5 },
         }
     }

@@ -65,7 +65,8 @@ impl SimDisk {
         }
     }
 
-    fn may_grow(&self, operation: &'static str, path: &str) -> Result<(), DiskError> {
+    /// Fails as the fault list says: with an I/O error, or for want of room for `growth` bytes.
+    fn may_write(&self, operation: &'static str, path: &str, growth: u64) -> Result<(), DiskError> {
         let mut image = lock(&self.image);
         if image.faults.fail_writes > 0 {
             image.faults.fail_writes -= 1;
@@ -74,7 +75,7 @@ impl SimDisk {
             self.life.world().excuse(self.life.member());
             return Err(failure(DiskErrorKind::Other, operation, path, "input/output error"));
         }
-        if image.faults.full {
+        if !image.take_room(growth) {
             drop(image);
             self.life.world().count("fault: no space hit");
             self.life.world().excuse(self.life.member());
@@ -94,7 +95,7 @@ impl Disk for SimDisk {
 
     async fn create(&self, path: &str) -> Result<SimFile, DiskError> {
         self.serve(OPERATION_TIME).await;
-        self.may_grow("create", path)?;
+        self.may_write("create", path, 0)?;
         let mut image = lock(&self.image);
         if image.names.get(path).is_some() {
             return Err(failure(DiskErrorKind::AlreadyExists, "create", path, "file exists"));
@@ -133,6 +134,10 @@ impl Disk for SimDisk {
         if image.names.get(path).is_none() {
             return Err(failure(DiskErrorKind::NotFound, "remove", path, "no such file"));
         }
+        if let Some(Node::File(number)) = image.names.get(path) {
+            let freed = image.file(number).len();
+            image.give_room(freed);
+        }
         image.names.remove(path);
         Ok(())
     }
@@ -154,7 +159,7 @@ impl Disk for SimDisk {
 
     async fn create_dir(&self, dir: &str) -> Result<(), DiskError> {
         self.serve(OPERATION_TIME).await;
-        self.may_grow("mkdir", dir)?;
+        self.may_write("mkdir", dir, 0)?;
         let mut image = lock(&self.image);
         let ends = dir.match_indices('/').map(|(at, _)| at).chain([dir.len()]);
         for end in ends {
@@ -187,6 +192,11 @@ impl Disk for SimDisk {
 }
 
 impl SimFile {
+    /// Bytes by which the file grows when it reaches to `end`.
+    fn growth(&self, end: u64) -> u64 {
+        end.saturating_sub(lock(&self.disk.image).file(self.number).len())
+    }
+
     async fn sync_once(&self) -> Result<(), DiskError> {
         let (sync, time) = {
             let mut image = lock(&self.disk.image);
@@ -217,7 +227,7 @@ impl DiskFile for SimFile {
 
     async fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
         self.disk.pass().await;
-        self.disk.may_grow("write", &self.path)?;
+        self.disk.may_write("write", &self.path, self.growth(offset + bytes.len() as u64))?;
         lock(&self.disk.image).file(self.number).write(offset, bytes);
         Ok(())
     }
@@ -228,13 +238,16 @@ impl DiskFile for SimFile {
 
     async fn truncate(&self, len: u64) -> Result<(), DiskError> {
         self.disk.serve(OPERATION_TIME).await;
-        lock(&self.disk.image).file(self.number).truncate(len);
+        let mut image = lock(&self.disk.image);
+        let before = image.file(self.number).len();
+        image.file(self.number).truncate(len);
+        image.give_room(before.saturating_sub(len));
         Ok(())
     }
 
     async fn allocate(&self, len: u64) -> Result<(), DiskError> {
         self.disk.serve(OPERATION_TIME).await;
-        self.disk.may_grow("allocate", &self.path)?;
+        self.disk.may_write("allocate", &self.path, self.growth(len))?;
         let mut image = lock(&self.disk.image);
         let file = image.file(self.number);
         if file.len() < len {

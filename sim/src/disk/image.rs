@@ -11,6 +11,9 @@ use super::log::{LOG_DIR, LogWitness};
 use super::names::{Names, Node};
 use super::pages::SECTOR_BYTES;
 
+/// What a disk that nobody fills has left.
+const ENDLESS_BYTES: u64 = 1 << 36;
+
 /// A disk.
 pub struct DiskImage {
     /// The directory tree.
@@ -22,7 +25,6 @@ pub struct DiskImage {
     busy_until: Instant,
     prng: Prng,
     witness: LogWitness,
-    capacity_bytes: u64,
 }
 
 /// What a crash did to a disk.
@@ -48,7 +50,6 @@ impl DiskImage {
             busy_until: Instant::ORIGIN,
             prng,
             witness: LogWitness::default(),
-            capacity_bytes: 1 << 36,
         }
     }
 
@@ -84,7 +85,22 @@ impl DiskImage {
     /// Bytes that can still be written.
     #[must_use]
     pub fn available_bytes(&self) -> u64 {
-        if self.faults.full { 0 } else { self.capacity_bytes }
+        self.faults.left.unwrap_or(ENDLESS_BYTES)
+    }
+
+    /// Takes room for `bytes`; false, and takes none, where there is too little.
+    pub fn take_room(&mut self, bytes: u64) -> bool {
+        let Some(left) = &mut self.faults.left else { return true };
+        let rest = left.checked_sub(bytes);
+        *left = rest.unwrap_or(*left);
+        rest.is_some()
+    }
+
+    /// Gives room for `bytes` back.
+    pub fn give_room(&mut self, bytes: u64) {
+        if let Some(left) = &mut self.faults.left {
+            *left += bytes;
+        }
     }
 
     /// The witness of the log.

@@ -153,7 +153,10 @@ fn fault(prng: &mut Prng, kind: u64, members: usize) -> Fault {
             Fault::SyncFailure { member, failure: *prng.pick(&failures), down_ms }
         }
         13 => Fault::WriteError { member, down_ms },
-        14 => Fault::DiskFull { member, ms },
+        14 => {
+            let left_bytes = *prng.pick(&[0, 500, 5_000, 20_000, 200_000]);
+            Fault::DiskFull { member, left_bytes, ms }
+        }
         15 => Fault::BackendError { member, down_ms },
         16 => Fault::BitRot { member, down_ms },
         _ => {

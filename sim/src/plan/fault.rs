@@ -47,8 +47,13 @@ pub enum Fault {
     SyncFailure { member: usize, failure: SyncFailure, down_ms: u64 },
     /// A write fails; the member must end (S7).
     WriteError { member: usize, down_ms: u64 },
-    /// A disk is full for a while (S7).
-    DiskFull { member: usize, ms: u64 },
+    /// Others fill a disk for a while, all but a few bytes (S7).
+    DiskFull {
+        member: usize,
+        #[serde(default)]
+        left_bytes: u64,
+        ms: u64,
+    },
     /// The backend fails; the member must end.
     BackendError { member: usize, down_ms: u64 },
     /// A member loses power between two changes of its backend (P2, BK1).

@@ -47,7 +47,7 @@ const FAULTS: [&str; 18] = [
 ];
 
 /// What else must have occurred.
-const OCCURRENCES: [&str; 19] = [
+const OCCURRENCES: [&str; 20] = [
     "operation: put",
     "operation: delete",
     "operation: range",
@@ -60,6 +60,7 @@ const OCCURRENCES: [&str; 19] = [
     "operation: lease revoke",
     "operation: lease keepalive",
     "operation: unknown outcome",
+    "operation: refused for want of space",
     "disk: crash with unsynced data",
     "disk: sectors dropped",
     "disk: sectors kept",

@@ -186,7 +186,8 @@ fn is_definite(error: &ApiError) -> bool {
         Code::Unimplemented,
         Code::PermissionDenied,
     ];
-    definite.contains(&error.code) || *error == ApiError::TOO_MANY_REQUESTS
+    let by_text = [ApiError::TOO_MANY_REQUESTS, ApiError::NO_SPACE];
+    definite.contains(&error.code) || by_text.contains(error)
 }
 
 impl Client {
@@ -355,6 +356,9 @@ impl Client {
             (_, Outcome::Refused(error)) => {
                 self.world.say(0, format_args!("client {}: refused: {error}", self.number));
                 self.world.count("operation: refused");
+                if *error == ApiError::NO_SPACE {
+                    self.world.count("operation: refused for want of space");
+                }
             }
             (_, Outcome::Unknown) => self.world.count("operation: unknown outcome"),
         }

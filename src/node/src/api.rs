@@ -87,6 +87,7 @@ pub(crate) struct Inner<E: Env> {
     pub commands: mpsc::Sender<Command>,
     pub applier: mpsc::UnboundedSender<Work<E>>,
     pub metrics: Arc<Metrics>,
+    pub room: Arc<crate::space::Room>,
     pub lessor: Arc<crate::lessor::Lessor>,
     pub watches: Arc<crate::watch_task::Watches>,
 }

@@ -13,6 +13,10 @@ mod limits {
             inflight_max: usize = 512, test 1..=2;
             /// Bytes of a log segment.
             segment_bytes: u64 = 64_000_000, test 2048..=8192;
+            /// Bytes of the file that is held back for a full disk.
+            reserve_bytes: u64 = 32 << 20, test 0..=8192;
+            /// Bytes left on the disk below which what gains space is refused.
+            space_low_bytes: u64 = 64 << 20, test 1..=16384;
             /// Applied entries between checkpoints.
             checkpoint_entries: u64 = 10_000, test 1..=10;
             /// Bytes of log entries kept in memory.

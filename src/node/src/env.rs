@@ -83,6 +83,8 @@ pub trait Env: Clone + Send + Sync + 'static {
     }
     /// Whether the simulator wants the rare branch at this point; constant false in production.
     fn buggify(&self, point: &'static str) -> bool;
+    /// A line for the operator's log.
+    fn warn(&self, text: &str);
     /// Ends the process: a local fault (failed sync, corrupt file, broken invariant of storage)
     /// leaves nothing that this process may still say. In the simulator the member stops.
     fn fail_stop(&self, reason: &str);

@@ -12,8 +12,10 @@ use mvcc::{Backend, BackendError, Change, Flush};
 use tokio::sync::mpsc;
 
 use crate::applier::Work;
+use crate::config::Knobs;
 use crate::env::Env;
 use crate::metrics::Metrics;
+use crate::space::{self, Room};
 
 /// What is to be brought into the backend.
 pub(crate) struct Cut {
@@ -33,6 +35,8 @@ pub(crate) struct Flusher<E: Env> {
     pub cuts: mpsc::UnboundedReceiver<Cut>,
     pub applier: mpsc::UnboundedSender<Work<E>>,
     pub metrics: Arc<Metrics>,
+    pub room: Arc<Room>,
+    pub knobs: Knobs,
 }
 
 impl<E: Env> Flusher<E> {
@@ -41,6 +45,11 @@ impl<E: Env> Flusher<E> {
         while let Some(cut) = self.cuts.recv().await {
             let began = self.env.now();
             let (index, revision) = (cut.index, cut.revision);
+            let room = space::make_room_for_flush(&self.env, &self.room, &self.knobs).await;
+            if let Err(error) = room {
+                self.env.fail_stop(&format!("the reserve cannot be let go: {error}"));
+                return;
+            }
             if let Err(error) = self.write(cut) {
                 self.env.fail_stop(&format!("the backend cannot be written: {error}"));
                 return;

@@ -37,6 +37,7 @@ mod peer_calls;
 mod raft_task;
 mod shared;
 mod snapshots;
+mod space;
 mod stop;
 pub mod version;
 mod waiters;

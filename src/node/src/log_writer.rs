@@ -13,9 +13,10 @@ use base::{Instant, mark};
 use tokio::sync::mpsc;
 
 pub(crate) use self::files::LogFiles;
-use crate::env::{DiskError, Env};
+use crate::env::{DiskError, DiskErrorKind, Env};
 use crate::metrics::Metrics;
 use crate::raft_task::input::Notice;
+use crate::space::{self, Room};
 
 /// What the log writer is asked to do.
 pub(crate) enum Job {
@@ -23,6 +24,8 @@ pub(crate) enum Job {
     Append(raft::Append),
     /// A leader has caught this member up: what recovery found suspect is whole again.
     ClearSuspect,
+    /// There may be room for the next segment again.
+    PrepareSegment,
 }
 
 /// The running log writer.
@@ -33,6 +36,7 @@ pub(crate) struct LogWriter<E: Env> {
     pub jobs: mpsc::UnboundedReceiver<Job>,
     pub notices: mpsc::UnboundedSender<Notice>,
     pub metrics: Arc<Metrics>,
+    pub room: Arc<Room>,
     pub hard_state: wal::HardState,
     pub fsync: bool,
 }
@@ -62,6 +66,7 @@ impl<E: Env> LogWriter<E> {
                     let ops = self.writer.clear_suspect();
                     self.run_ops(ops).await?;
                 }
+                Job::PrepareSegment => self.try_prepare().await?,
             }
         }
         self.append(appends).await?;
@@ -90,10 +95,29 @@ impl<E: Env> LogWriter<E> {
         Ok(())
     }
 
-    /// Prepares the next segment while nobody waits for it.
+    /// Prepares the next segment while nobody waits for it. After one refusal the space task says
+    /// when it is worth another attempt.
     async fn prepare_next(&mut self) -> Result<(), DiskError> {
-        let ops = self.writer.prepare_next();
-        self.run_ops(ops).await
+        match self.room.is_segment_missing() {
+            true => Ok(()),
+            false => self.try_prepare().await,
+        }
+    }
+
+    /// A segment that is prepared ahead may find no room: nothing depends on it yet.
+    async fn try_prepare(&mut self) -> Result<(), DiskError> {
+        for op in self.writer.prepare_next() {
+            match self.files.run(op).await {
+                Err(error) if error.kind == DiskErrorKind::NoSpace => {
+                    self.writer.forget_prepared();
+                    self.room.segment_refused();
+                    return Ok(());
+                }
+                done => done?,
+            }
+        }
+        self.room.segment_prepared();
+        Ok(())
     }
 
     async fn run_ops(&mut self, ops: Vec<wal::Op>) -> Result<(), DiskError> {
@@ -103,12 +127,27 @@ impl<E: Env> LogWriter<E> {
                 continue;
             }
             let began = self.env.now();
-            self.files.run(op).await?;
+            self.run_op(op).await?;
             if is_sync {
                 self.record_sync(began);
             }
         }
         Ok(())
+    }
+
+    /// What is accepted must be written: a new segment may take the reserve's room. Where even that
+    /// is too little, the process ends, and nothing of the batch was acknowledged.
+    async fn run_op(&mut self, op: wal::Op) -> Result<(), DiskError> {
+        if !matches!(op, wal::Op::Create { .. }) {
+            return self.files.run(op).await;
+        }
+        match self.files.run(op.clone()).await {
+            Err(error) if error.kind == DiskErrorKind::NoSpace => {
+                space::release_held(&self.env, &self.room).await?;
+                self.files.run(op).await
+            }
+            done => done,
+        }
     }
 
     fn record_sync(&self, began: Instant) {

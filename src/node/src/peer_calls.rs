@@ -55,7 +55,7 @@ async fn respond<E: Env>(api: &Api<E>, request: PeerRequest) -> Result<PeerRespo
             let cluster = api.inner.views.load().rest.cluster_version.clone();
             let decided = !cluster.is_empty();
             let cluster = if decided { cluster } else { "not_decided".to_string() };
-            Ok(PeerResponse::Version { server: version::SERVER.into(), cluster })
+            Ok(PeerResponse::Version { server: version::SERVER.into(), cluster, is_cairn: true })
         }
     }
 }

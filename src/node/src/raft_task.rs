@@ -166,6 +166,7 @@ impl<E: Env> Driver<E> {
                 // The caller may have gone; the transfer runs all the same.
                 let _gone = answer.send(begun.map_err(|_| ApiError::BAD_LEADER_TRANSFEREE));
             }
+            Command::StepAside { avoid } => self.step_aside(&avoid),
             Command::Status { answer } => {
                 let _gone = answer.send(self.task.raft.status());
             }
@@ -340,6 +341,20 @@ impl<E: Env> Driver<E> {
         if let Some(best) = others.max_by_key(|peer| (peer.matched, peer.id)) {
             mark!("leader transfer: on stop");
             // Without a willing follower the election timeout does what the transfer would have.
+            let _refused = self.task.raft.transfer_leadership(best.id);
+        }
+    }
+
+    /// Leadership goes to the best of the voters that are heard and not to be avoided.
+    fn step_aside(&mut self, avoid: &[MemberId]) {
+        let status = self.task.raft.status();
+        let fit = |peer: &&raft::PeerProgress| {
+            peer.id != status.id && !peer.learner && peer.recent_active && !avoid.contains(&peer.id)
+        };
+        let best = status.progress.iter().filter(fit).max_by_key(|peer| (peer.matched, peer.id));
+        if let Some(best) = best {
+            mark!("leader transfer: for lack of space");
+            // One that cannot be reached gives leadership back after an election timeout.
             let _refused = self.task.raft.transfer_leadership(best.id);
         }
     }

@@ -148,6 +148,10 @@ impl<N: Net> Env for TokioEnv<N> {
         false
     }
 
+    fn warn(&self, text: &str) {
+        tracing::warn!("{text}");
+    }
+
     fn fail_stop(&self, reason: &str) {
         crate::logging::stop_process(reason)
     }

@@ -80,6 +80,12 @@ impl Writer {
         vec![Op::Create { name, allocate: self.segment_bytes }]
     }
 
+    /// The operations of the last [`Writer::prepare_next`] failed and left nothing: there is no
+    /// prepared file.
+    pub fn forget_prepared(&mut self) {
+        self.prepared = None;
+    }
+
     /// Begins a new segment when a batch of up to `bytes` does not fit into what was reserved. A
     /// batch that is larger than a segment gets one of its own.
     pub(crate) fn make_room(&mut self, state: &HardState, bytes: usize) -> Vec<Op> {

@@ -109,7 +109,7 @@ impl<E: Env> Api<E> {
     pub async fn put(&self, caller: &Caller, request: PutRequest) -> Answer {
         self.require_leader(caller)?;
         validate::put(&request)?;
-        self.check_quota(mvcc::cost::put(&request)).await?;
+        self.check_space(mvcc::cost::put(&request)).await?;
         let request = InternalRaftRequest { put: Some(request), ..Default::default() };
         self.propose_kv(caller, request).await
     }
@@ -139,7 +139,7 @@ impl<E: Env> Api<E> {
             return self.read_view(move |keys| keys.txn(&request).map(mvcc::Answer::Txn)).await;
         }
         if state::has_put(&request) {
-            self.check_quota(mvcc::cost::txn(&request)).await?;
+            self.check_space(mvcc::cost::txn(&request)).await?;
         }
         let request = InternalRaftRequest { txn: Some(request), ..Default::default() };
         self.propose_kv(caller, request).await

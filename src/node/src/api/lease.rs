@@ -41,7 +41,7 @@ impl<E: Env> Api<E> {
             grant.id = self.pick_lease_id();
         }
         grant.ttl = grant.ttl.max(self.inner.config.lease_ttl_min_seconds());
-        self.check_quota(mvcc::cost::LEASE).await?;
+        self.check_space(mvcc::cost::LEASE).await?;
         let request = pb::InternalRaftRequest { lease_grant: Some(grant), ..Default::default() };
         let completed = self.propose(caller, request).await?;
         match completed.reply {

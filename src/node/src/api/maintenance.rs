@@ -63,8 +63,31 @@ impl<E: Env> Api<E> {
         self.inner.views.load().keys.logical_bytes()
     }
 
-    /// Refuses what would exceed the quota, after raising NOSPACE.
-    pub(super) async fn check_quota(&self, cost: i64) -> Result<(), ApiError> {
+    /// Refuses what gains space while there is none, or when it would exceed the quota; that raises
+    /// NOSPACE first.
+    ///
+    /// Under the alarm a request would be refused when it is applied, and each refused one would
+    /// take room in the log. So it is refused here, once it is certain that the alarm is not one
+    /// that another member has seen taken back.
+    pub(super) async fn check_space(&self, cost: i64) -> Result<(), ApiError> {
+        if self.inner.room.is_low() {
+            return Err(ApiError::NO_SPACE);
+        }
+        if self.has_nospace() {
+            self.read_barrier().await?;
+            if self.has_nospace() {
+                return Err(ApiError::NO_SPACE);
+            }
+        }
+        self.check_quota(cost).await
+    }
+
+    fn has_nospace(&self) -> bool {
+        let view = self.inner.views.load();
+        view.rest.alarms.iter().any(|alarm| alarm.alarm == pb::AlarmType::Nospace as i32)
+    }
+
+    async fn check_quota(&self, cost: i64) -> Result<(), ApiError> {
         let Some(quota) = self.inner.config.quota_bytes else { return Ok(()) };
         if self.db_size() + cost < quota {
             return Ok(());

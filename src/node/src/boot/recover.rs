@@ -41,6 +41,7 @@ pub(super) async fn recover<E: Env>(
     env.disk().create_dir(DIRECTORY).await?;
     env.disk().sync_dir("member").await?;
     env.disk().sync_dir("").await?;
+    crate::space::make_room_for_recovery(env, &config.knobs).await?;
     let names: Vec<String> =
         env.disk().list(DIRECTORY).await?.into_iter().map(|entry| entry.name).collect();
     let log = match names.iter().any(|name| wal::SegmentName::parse(name).is_some()) {

@@ -24,6 +24,7 @@ use crate::log_writer::{Job, LogFiles, LogWriter};
 use crate::raft_task::RaftTask;
 use crate::raft_task::input::{Command, Notice};
 use crate::shared::Shared;
+use crate::space::Space;
 use crate::waiters::Waiters;
 use crate::watch_task::{WatchTask, Watches};
 use crate::{log_reader, observe};
@@ -129,6 +130,7 @@ fn share<E: Env>(
         commands: queues.commands.0.clone(),
         applier: queues.work.0.clone(),
         metrics: Arc::new(crate::metrics::Metrics::default()),
+        room: Arc::default(),
         lessor: Arc::new(lessor),
         watches: Arc::new(Watches::new(machine.revision(), queue_bytes)),
     }
@@ -149,6 +151,8 @@ fn spawn<E: Env>(
     let (jobs, cuts) = (queues.jobs.0, queues.cuts.0);
     let log_reader = log_reader::run(env.clone(), queues.reads.1, notices.clone());
     env.spawn_thread("log-reader", log_reader);
+    let space = space(&inner, jobs.clone());
+    env.spawn_thread("space", shared.clone().running(space.run()));
     let writer = log_writer(&inner, log, queues.jobs.1, notices.clone());
     env.spawn_thread("log-writer", shared.clone().running(writer.run()));
     let flusher = flusher(&inner, queues.cuts.1);
@@ -180,6 +184,7 @@ fn spawn<E: Env>(
     env.spawn("auto-compaction", crate::compactor::run(api.clone()));
     env.spawn("peer-calls", crate::peer_calls::run(api.clone()));
     env.spawn("lease-expiry", crate::expiry::run(api.clone()));
+    env.spawn("space-alarm", crate::space::alarm::run(api.clone()));
     Node { api }
 }
 
@@ -196,6 +201,7 @@ fn log_writer<E: Env>(
         jobs,
         notices,
         metrics: inner.metrics.clone(),
+        room: inner.room.clone(),
         hard_state,
         fsync: inner.config.fsync,
     }
@@ -207,6 +213,18 @@ fn flusher<E: Env>(inner: &Inner<E>, cuts: mpsc::UnboundedReceiver<Cut>) -> Flus
         cuts,
         applier: inner.applier.clone(),
         metrics: inner.metrics.clone(),
+        room: inner.room.clone(),
+        knobs: inner.config.knobs.clone(),
+    }
+}
+
+fn space<E: Env>(inner: &Inner<E>, log: mpsc::UnboundedSender<Job>) -> Space<E> {
+    Space {
+        env: inner.env.clone(),
+        room: inner.room.clone(),
+        knobs: inner.config.knobs.clone(),
+        shared: inner.shared.clone(),
+        log,
     }
 }
 

@@ -53,6 +53,8 @@ pub enum PeerResponse {
         server: String,
         /// `X.Y.0`, or `not_decided`.
         cluster: String,
+        /// Whether the member is ours, not etcd's.
+        is_cairn: bool,
     },
 }
 

@@ -34,12 +34,25 @@ impl<E: Env> LogFiles<E> {
         Ok(file)
     }
 
+    /// A file that gets no room leaves no name behind either, so that it can be tried again.
+    async fn create(&self, name: &str, allocate: u64) -> Result<File<E>, DiskError> {
+        let path = Self::path(name);
+        let file = self.disk.create(&path).await?;
+        match file.allocate(allocate).await {
+            Ok(()) => Ok(file),
+            Err(error) => {
+                // The reason of the failure is told; a name that stays is a leftover of recovery.
+                let _kept = self.disk.remove(&path).await;
+                Err(error)
+            }
+        }
+    }
+
     /// Carries out one operation.
     pub(crate) async fn run(&mut self, op: wal::Op) -> Result<(), DiskError> {
         match op {
             wal::Op::Create { name, allocate } => {
-                let file = self.disk.create(&Self::path(&name)).await?;
-                file.allocate(allocate).await?;
+                let file = self.create(&name, allocate).await?;
                 self.open.insert(name, Arc::new(file));
             }
             wal::Op::Write { name, offset, bytes } => {

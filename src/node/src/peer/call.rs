@@ -78,6 +78,9 @@ struct JsonVersions {
     etcdcluster: String,
     #[serde(default)]
     storage: String,
+    /// Our own version; absent in an answer of etcd, which ignores it in ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cairn: Option<String>,
 }
 
 fn is_zero(value: &i64) -> bool {
@@ -208,12 +211,13 @@ pub fn encode_response(
             };
             ok(JSON, serde_json::to_vec(&hash).expect("numbers are JSON"))
         }
-        PeerResponse::Version { server, cluster } => {
+        PeerResponse::Version { server, cluster, is_cairn } => {
             let storage = if cluster == "not_decided" { "unknown" } else { &cluster };
             let versions = JsonVersions {
                 etcdserver: server,
                 storage: storage.to_owned(),
                 etcdcluster: cluster,
+                cairn: is_cairn.then(|| env!("CARGO_PKG_VERSION").to_owned()),
             };
             ok(JSON, serde_json::to_vec(&versions).expect("texts are JSON"))
         }
@@ -298,7 +302,11 @@ fn hash_response(body: &[u8]) -> Option<PeerResponse> {
 
 fn versions(body: &[u8]) -> Option<PeerResponse> {
     let versions: JsonVersions = serde_json::from_slice(body).ok()?;
-    Some(PeerResponse::Version { server: versions.etcdserver, cluster: versions.etcdcluster })
+    Some(PeerResponse::Version {
+        server: versions.etcdserver,
+        cluster: versions.etcdcluster,
+        is_cairn: versions.cairn.is_some(),
+    })
 }
 
 /// The API's text for a refusal of etcd.

@@ -296,7 +296,8 @@ fn calls() -> Vec<(PeerRequest, PeerResponse)> {
         compact_revision: -1,
         hash_revision: 4,
     };
-    let version = PeerResponse::Version { server: "3.7.1".into(), cluster: "3.7.0".into() };
+    let version =
+        PeerResponse::Version { server: "3.7.1".into(), cluster: "3.7.0".into(), is_cairn: true };
     let renew = pb::LeaseKeepAliveRequest { id: 5 };
     let ask = pb::LeaseTimeToLiveRequest { id: 5, keys: true };
     vec![

@@ -19,6 +19,8 @@ pub(crate) enum Command {
     ProposeInTerm { term: Term, payload: Bytes },
     /// Hand leadership over; answered when the attempt has begun or is refused.
     Transfer { to: MemberId, answer: oneshot::Sender<Result<(), ApiError>> },
+    /// Hand leadership over to a voter that follows well and is none of these, if there is one.
+    StepAside { avoid: Vec<MemberId> },
     /// Tell the core's state.
     Status { answer: oneshot::Sender<Status> },
     /// Stop: hand leadership over if there is somebody, then end.

@@ -126,8 +126,13 @@ impl Disk for FileDisk {
     }
 
     fn available_bytes(&self) -> Option<u64> {
-        let stat = rustix::fs::statvfs(&self.0.path).ok()?;
-        stat.f_bavail.checked_mul(stat.f_frsize)
+        let of = |path: &Path| {
+            let stat = rustix::fs::statvfs(path).ok()?;
+            stat.f_bavail.checked_mul(stat.f_frsize)
+        };
+        let root = of(&self.0.path)?;
+        let log = self.0.log_path.as_deref().and_then(of);
+        Some(log.map_or(root, |log| log.min(root)))
     }
 }
 

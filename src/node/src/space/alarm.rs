@@ -1,0 +1,117 @@
+//! What the cluster is told about room: NOSPACE is raised while this member is low, leadership goes
+//! to a member that has room, and NOSPACE is taken back once there is room again.
+//!
+//! The alarm goes through the log, so all members refuse alike. etcd never takes an alarm back by
+//! itself, so neither does a cluster with a member of etcd in it: its operator expects to do it.
+
+use std::time::Duration;
+
+use base::{Instant, MemberId, mark};
+use proto::etcdserverpb as pb;
+use proto::etcdserverpb::alarm_request::AlarmAction;
+
+use super::PERIOD;
+use crate::api::{Api, Caller};
+use crate::env::{Env, Net, PeerRequest, PeerResponse, Role, Sleep};
+use crate::raft_task::input::Command;
+
+/// How long an attempt to hand leadership over is left alone.
+const HAND_OVER_RETRY: Duration = Duration::from_secs(10);
+
+/// Runs until the member stops.
+pub(crate) async fn run<E: Env>(api: Api<E>) {
+    let inner = &api.inner;
+    let mut timer = inner.env.sleep_until(inner.env.now() + PERIOD);
+    let mut handed_over = None;
+    loop {
+        tokio::select! {
+            biased;
+            () = inner.shared.wait_stopped() => return,
+            () = inner.room.changed.notified() => {}
+            () = &mut timer => {}
+        }
+        timer.reset(inner.env.now() + PERIOD);
+        match inner.room.is_low() {
+            true => {
+                raise(&api).await;
+                step_aside(&api, &mut handed_over).await;
+            }
+            false => {
+                handed_over = None;
+                take_back(&api).await;
+            }
+        }
+    }
+}
+
+/// The members whose disks or quotas are exhausted, as far as applied here.
+fn alarmed<E: Env>(api: &Api<E>) -> Vec<MemberId> {
+    let rest = api.inner.views.load().rest.clone();
+    let nospace = rest.alarms.iter().filter(|alarm| alarm.alarm == pb::AlarmType::Nospace as i32);
+    nospace.map(|alarm| MemberId(alarm.member_id)).collect()
+}
+
+async fn raise<E: Env>(api: &Api<E>) {
+    if alarmed(api).contains(&api.inner.member) {
+        return;
+    }
+    mark!("space: NOSPACE raised for a full disk");
+    // Without a quorum nobody can write anyway; the next look tries again.
+    let _later = propose(api, AlarmAction::Activate).await;
+}
+
+async fn propose<E: Env>(api: &Api<E>, action: AlarmAction) -> Result<(), crate::ApiError> {
+    let alarm = pb::AlarmRequest {
+        action: action as i32,
+        member_id: api.inner.member.get(),
+        alarm: pb::AlarmType::Nospace as i32,
+    };
+    let request = pb::InternalRaftRequest { alarm: Some(alarm), ..Default::default() };
+    api.propose(&Caller::default(), request).await.map(|_| ())
+}
+
+/// Leads no longer, if there is a member with room that follows well.
+async fn step_aside<E: Env>(api: &Api<E>, handed_over: &mut Option<Instant>) {
+    let inner = &api.inner;
+    let is_recent = handed_over.is_some_and(|at| inner.env.now() < at + HAND_OVER_RETRY);
+    if inner.shared.role() != Role::Leader || is_recent {
+        return;
+    }
+    *handed_over = Some(inner.env.now());
+    // A member that stops takes no command, and needs none.
+    let _stopping = inner.commands.send(Command::StepAside { avoid: alarmed(api) }).await;
+}
+
+/// Takes this member's alarm back when neither disk nor quota is a reason for it any more.
+async fn take_back<E: Env>(api: &Api<E>) {
+    let has_alarm = alarmed(api).contains(&api.inner.member);
+    if !has_alarm || !has_quota(api) || !is_without_etcd(api).await {
+        return;
+    }
+    mark!("space: NOSPACE taken back");
+    if propose(api, AlarmAction::Deactivate).await.is_ok() {
+        api.inner.env.warn("there is room for writes again: the alarm NOSPACE was taken back");
+    }
+}
+
+/// Whether the store is so far below its quota that the largest request fits, with an eighth of the
+/// quota to spare: the alarm must not come and go with every write.
+fn has_quota<E: Env>(api: &Api<E>) -> bool {
+    let Some(quota) = api.inner.config.quota_bytes else { return true };
+    let request = i64::try_from(api.inner.config.max_request_bytes).unwrap_or(i64::MAX);
+    api.db_size() <= (quota - quota / 8).min(quota.saturating_sub(request))
+}
+
+/// Whether every member says that it is ours; one that does not answer may be etcd's.
+async fn is_without_etcd<E: Env>(api: &Api<E>) -> bool {
+    let inner = &api.inner;
+    let rest = inner.views.load().rest.clone();
+    for member in rest.members.iter().filter(|member| member.member_id() != inner.member) {
+        let deadline = inner.env.now() + inner.config.election_timeout;
+        let call = inner.env.net().call(member.member_id(), PeerRequest::Version, deadline);
+        if !matches!(call.await, Ok(PeerResponse::Version { is_cairn: true, .. })) {
+            return false;
+        }
+    }
+    true
+}
