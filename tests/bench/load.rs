@@ -61,7 +61,7 @@ impl Allowance {
 
 /// One client.
 enum Client {
-    Unary { connection: Connection, head: Request<()>, requests: Requests, next: usize },
+    Unary { connection: Connection, head: Box<Request<()>>, requests: Requests, next: usize },
     KeepAlive { stream: Stream, request: Bytes },
 }
 
@@ -71,7 +71,7 @@ impl Client {
             Client::Unary { connection, head, requests, next } => {
                 let framed = requests.framed[*next % requests.framed.len()].clone();
                 *next += 1;
-                let bytes = connection.call(head.clone(), framed).await?;
+                let bytes = connection.call(Request::clone(head), framed).await?;
                 match bytes < requests.answer_bytes_min {
                     true => Err(format!("an answer of {bytes} B to {}", requests.path)),
                     false => Ok(()),
@@ -200,7 +200,7 @@ async fn client(
     clients: usize,
 ) -> Outcome<Client> {
     if let Some(requests) = requests {
-        let head = connection.head(requests.path);
+        let head = Box::new(connection.head(requests.path));
         let next = place * requests.framed.len() / clients;
         return Ok(Client::Unary { connection, head, requests: requests.clone(), next });
     }

@@ -11,6 +11,9 @@ use crate::sample::{Measured, Spread};
 /// Cells by rows; the first row names the columns.
 type Cells = Vec<Vec<String>>;
 
+/// What a row at rest shows.
+type RestFigure = fn(&Footprint) -> f64;
+
 /// The whole report.
 #[must_use]
 pub fn render(results: &Results, format: Format) -> String {
@@ -133,7 +136,7 @@ fn latency(results: &Results, members: usize) -> Cells {
 fn rest(results: &Results) -> Cells {
     let mut cells = vec![header(&["", "etcd", "cairn", "ratio"])];
     let keys = results.rest.first().map_or(0, |rest| rest.footprint.keys);
-    let rows: [(String, fn(&Footprint) -> f64); 3] = [
+    let rows: [(String, RestFigure); 3] = [
         ("idle, MiB".into(), |of| of.idle_mib),
         ("idle, % of a core".into(), |of| of.idle_cpu_percent),
         (format!("{keys} keys of 150 B, MiB"), |of| of.full_mib),
