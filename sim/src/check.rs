@@ -18,6 +18,7 @@ pub mod raft_quorum;
 pub mod raft_speech;
 pub mod raft_stable;
 pub mod raft_votes;
+pub mod read_barrier;
 pub mod replica_hashes;
 pub mod timeline;
 pub mod wal_failstop;
@@ -122,6 +123,7 @@ pub struct Checks {
     monotone: raft_monotone::Monotone,
     recovery: wal_recovery::Recovery,
     failstop: wal_failstop::FailStop,
+    reads: read_barrier::Reads,
     /// The committed log as the oracle reads it.
     pub timeline: timeline::Timeline,
     /// What clients know.
@@ -143,6 +145,7 @@ impl Checks {
             monotone: raft_monotone::Monotone::new(count),
             recovery: wal_recovery::Recovery::new(count),
             failstop: wal_failstop::FailStop::new(count),
+            reads: read_barrier::Reads::new(count),
             timeline: timeline::Timeline::new(settings),
             operations: kv_operations::Operations::default(),
             leases: lease_expiry::Leases::default(),
@@ -181,6 +184,7 @@ impl Checks {
             .and_then(|()| self.monotone.step(&step))
             .and_then(|()| self.recovery.step(&step))
             .and_then(|()| self.failstop.step(&step))
+            .and_then(|()| self.reads.step(&step))
             .and_then(|()| self.leases.step(&step))
             .and_then(|()| self.timeline.step(&step));
         self.ghost.take(member, event);
@@ -235,11 +239,13 @@ impl Checks {
         self.ghost.set_durable(member, durable);
         self.ghost.crashed(member);
         self.failstop.crashed(member);
+        self.reads.crashed(member);
         self.recovery.crashed(member, durable);
     }
 
-    /// A fault damaged what a member's log had made durable: it may lose entries if it says so.
-    pub fn log_damaged(&mut self, member: usize) {
-        self.recovery.damaged(member);
+    /// A fault damaged what a member's log had made durable. In its last batch it may lose entries
+    /// if it says so; before that it must refuse.
+    pub fn log_damaged(&mut self, member: usize, is_middle: bool) {
+        self.recovery.damaged(member, is_middle);
     }
 }

@@ -8,6 +8,7 @@ use madsim::runtime::{Handle, NodeHandle};
 use madsim::task::NodeId;
 use node::{Api, BootError, InitialMember, InitialState, Knobs, Node, NodeConfig};
 
+use crate::audit;
 use crate::check::Violation;
 use crate::env::SimEnv;
 use crate::net::open_port;
@@ -170,11 +171,15 @@ impl Cluster {
         match booted {
             Ok(running) => {
                 let api = running.api();
-                let running = Process::Up {
-                    running: Running { life: life.clone(), node, api },
-                    _node: running,
-                };
-                lock(&self.slots)[member].process = running;
+                let up = Running { life: life.clone(), node, api };
+                let process = Process::Up { running: up.clone(), _node: running };
+                lock(&self.slots)[member].process = process;
+                self.world.changed(member);
+                let world = self.world.clone();
+                madsim::task::spawn(async move {
+                    // A member that stops again right away has nothing to show.
+                    let _refused = audit::contents(&world, &up, "A2").await;
+                });
             }
             Err(error) => {
                 self.world.fail_stop(life, &format!("{REFUSAL}: {error}"));
@@ -205,6 +210,7 @@ impl Cluster {
 
     fn lose_power(&self, member: usize) {
         lock(&self.world.net).close(member);
+        self.note_death(member);
         let seat = &self.world.seats[member];
         let mut disk = lock(&seat.disk);
         let was_unsynced = disk.is_unsynced();
@@ -226,6 +232,22 @@ impl Cluster {
         let numbers = [crash.sectors.kept, crash.sectors.dropped, crash.names_lost, batches];
         world.record(member + 1, "crash", &numbers);
         world.say(member + 1, format_args!("crashes: {crash:?}, {batches} batches lost"));
+    }
+
+    /// Begins an outage when the member that dies leads a cluster that can go on without it.
+    fn note_death(&self, member: usize) {
+        let checks = lock(&self.world.checks);
+        let members = &checks.ghost().members;
+        let term = members.iter().map(|member| member.term).max().unwrap_or(0);
+        let others = members.iter().enumerate().filter(|(number, m)| *number != member && m.is_up);
+        let can_go_on = others.count() > members.len() / 2;
+        let leads = members[member].is_leader && members[member].term == term;
+        drop(checks);
+        let mut outages = self.world.outages();
+        match leads && can_go_on {
+            true => outages.leader_died(self.world.clock.now(), term),
+            false => outages.disturbed(),
+        }
     }
 
     /// Keeps a member down until released as often.
@@ -261,16 +283,27 @@ impl Cluster {
         lock(&self.slots)[member].crash_boots = times;
     }
 
-    /// A member's log was damaged.
-    pub fn damaged(&self, member: usize) {
+    /// A member's log was damaged, in its last batch or before it.
+    pub fn damaged(&self, member: usize, is_middle: bool) {
         lock(&self.slots)[member].is_damaged = true;
-        lock(&self.world.checks).log_damaged(member);
+        lock(&self.world.checks).log_damaged(member, is_middle);
     }
 
     /// Whether a member's log was damaged at some time.
     #[must_use]
     pub fn is_damaged(&self, member: usize) -> bool {
         lock(&self.slots)[member].is_damaged
+    }
+
+    /// Whether the cluster is allowed to stand still (G5): a member whose log was damaged stays
+    /// down, and with those whose log is suspect since a crash, which vote only when all others are
+    /// heard (L-a), no majority is left that elects.
+    #[must_use]
+    pub fn may_stand_still(&self) -> bool {
+        let lost = |member: &usize| self.is_damaged(*member) && self.running(*member).is_none();
+        let is_suspect = |member: &usize| lock(&self.world.seats[*member].disk).is_log_suspect();
+        let sound = (0..self.size()).filter(|member| !lost(member) && !is_suspect(member));
+        (0..self.size()).any(|member| lost(&member)) && sound.count() <= self.size() / 2
     }
 
     /// A member that serves; `None` while it is down or boots.

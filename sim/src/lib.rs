@@ -12,6 +12,7 @@
 #[cfg(not(madsim))]
 compile_error!("the simulator needs --cfg madsim; RUSTFLAGS in the environment replaces it");
 
+pub mod audit;
 pub mod backend;
 pub mod check;
 pub mod cluster;
@@ -19,6 +20,7 @@ pub mod disk;
 pub mod env;
 pub mod nemesis;
 pub mod net;
+pub mod outages;
 pub mod plan;
 pub mod run;
 pub mod runner;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sim::plan::Plan;
-use sim::runner::{self, Sweep, mutants, worker};
+use sim::runner::mutants::{self, Choice};
+use sim::runner::{self, Sweep, worker};
 
 #[derive(Parser)]
 #[command(about = "Runs whole clusters in virtual time and judges everything that happens")]
@@ -56,6 +57,9 @@ enum Mode {
         /// Only this one.
         #[arg(long)]
         only: Option<String>,
+        /// Only so many, which the commit that is checked out chooses.
+        #[arg(long, conflicts_with = "only")]
+        rotate: Option<usize>,
         /// Worker processes.
         #[arg(long, default_value_t = 2)]
         jobs: usize,
@@ -77,10 +81,15 @@ fn run(options: &Options) -> std::io::Result<bool> {
     if options.worker {
         return worker::work().map(|()| true);
     }
-    if let Some(Mode::Mutants { only, jobs }) = &options.command {
+    if let Some(Mode::Mutants { only, rotate, jobs }) = &options.command {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let root = root.parent().map_or_else(|| root.clone(), PathBuf::from);
-        return mutants::run(&root, only.as_deref(), *jobs);
+        let choice = match (only, rotate) {
+            (Some(only), _) => Choice::Only(only.clone()),
+            (None, Some(count)) => Choice::Rotate(*count),
+            (None, None) => Choice::All,
+        };
+        return mutants::run(&root, &choice, *jobs);
     }
     if let Some(path) = &options.replay {
         let plan =
@@ -93,6 +102,7 @@ fn run(options: &Options) -> std::io::Result<bool> {
         jobs: options.jobs,
         members: options.members,
         keep_going: options.keep_going,
+        until: Vec::new(),
         shrink: !options.no_shrink,
         shrink_runs: options.shrink_runs,
         demand_all: options.demand_all,

@@ -12,6 +12,9 @@ use crate::sync::lock;
 use crate::workload::Doors;
 use crate::world::World;
 
+/// Time after a fault until the cluster is as it was.
+const CALMING_TIME: Duration = Duration::from_secs(3);
+
 /// What a fault may touch.
 #[derive(Clone)]
 pub struct Nemesis {
@@ -37,8 +40,19 @@ impl Nemesis {
                 nemesis.world.say(0, format_args!("{fault:?}"));
                 nemesis.world.record(0, fault.name(), &[]);
                 nemesis.world.count(fault.name());
+                nemesis.note_noise(&fault);
                 nemesis.execute(fault).await;
             });
+        }
+    }
+
+    /// While anything but deaths goes on, an outage says nothing about the election.
+    fn note_noise(&self, fault: &Fault) {
+        let mut outages = self.world.outages();
+        outages.disturbed();
+        if !fault.is_death() {
+            let lasts = Duration::from_millis(fault.lasts_ms()) + CALMING_TIME;
+            outages.noisy_until(self.world.clock.now() + lasts);
         }
     }
 
@@ -180,10 +194,14 @@ impl Nemesis {
     async fn bit_rot(&self, member: usize, down_ms: u64) {
         self.cluster.hold(member);
         self.cluster.crash(member);
-        if let Some((name, offset)) = lock(&self.world.seats[member].disk).rot_log() {
+        let rot = lock(&self.world.seats[member].disk).rot_log();
+        if let Some(rot) = rot {
             self.world.count("disk: bits rotten");
-            self.world.say(member + 1, format_args!("bit rot in {name} at {offset}"));
-            self.cluster.damaged(member);
+            if rot.is_middle {
+                self.world.count("disk: bits rotten before the last batch");
+            }
+            self.world.say(member + 1, format_args!("{rot:?}"));
+            self.cluster.damaged(member, rot.is_middle);
         }
         self.wait(down_ms).await;
         self.cluster.release(member);

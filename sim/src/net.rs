@@ -1,27 +1,31 @@
 //! The network between members: each ordered pair is a link with its own delay, loss, duplication,
 //! reordering and cuts (N1 to N7, N10). Members are named by number here and by id outside.
 //!
-//! A message arrives whole or not at all. What only a connection can carry, a proposal, is never
-//! doubled and never overtakes another on the same link (P-a).
+//! A message travels as the bytes that the product's codecs write, and arrives whole or not at all
+//! ([`wire`]). What only a connection can carry, a proposal, is never doubled and never overtakes
+//! another on the same link (P-a).
 
 pub mod handle;
 pub mod link;
 pub mod snapshot;
+mod wire;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use base::{Instant, MemberId, Prng};
-use raft::{Body, Message};
+use raft::Message;
 use tokio::sync::mpsc;
 
+use crate::check::Violation;
 use crate::sync::lock;
 use crate::world::World;
 use handle::PortSenders;
 pub use handle::{SimNet, open_port};
 pub use link::LinkFaults;
-use link::{Fate, Link};
+use link::{Arrival, Fate, Link};
 pub use snapshot::SimSnapshot;
+use wire::{Opened, Parcel};
 
 /// All links and the members' ports.
 pub struct Network {
@@ -54,7 +58,8 @@ impl Network {
     #[must_use]
     pub fn new(ids: Vec<MemberId>, prng: Prng) -> Network {
         let count = ids.len();
-        let links = (0..count * count).map(|_| Link::default()).collect();
+        let pairs = ids.iter().flat_map(|&from| ids.iter().map(move |&to| (from, to)));
+        let links = pairs.map(|(from, to)| Link::new(from, to)).collect();
         Network { ids, links, ports: (0..count).map(|_| None).collect(), prng }
     }
 
@@ -80,9 +85,13 @@ impl Network {
 
     /// Cuts or mends one direction between two members.
     pub fn set_cut(&mut self, now: Instant, from: usize, to: usize, cut: bool) {
+        let with_losses = self.prng.chance(0.5);
         let link = self.link(from, to);
         if link.is_cut && !cut {
             link.since = now;
+        }
+        if cut && !link.is_cut {
+            link.wire.reset(with_losses);
         }
         link.is_cut = cut;
     }
@@ -141,7 +150,7 @@ impl Network {
     fn send(&mut self, now: Instant, from: usize, to: usize, message: &Message) -> Fate {
         let is_up = self.is_up(to);
         let count = self.ids.len();
-        let is_stream = matches!(message.body, Body::Propose { .. });
+        let ends = (self.incarnation(from), self.incarnation(to));
         let link = &mut self.links[from * count + to];
         if link.is_cut || !is_up {
             return Fate::Unreachable;
@@ -150,16 +159,32 @@ impl Network {
             link.held.push(message.clone());
             return Fate::Held;
         }
-        link.decide(now, is_stream, &mut self.prng)
+        link.decide(now, ends, message, &mut self.prng)
     }
 
-    fn deliver(&mut self, to: usize, message: Message) -> bool {
-        match &self.ports[to] {
-            Some(port) => port.senders.messages.try_send(message).is_ok(),
-            None => false,
+    /// The incarnation behind a port; zero for none.
+    fn incarnation(&self, member: usize) -> u64 {
+        self.ports[member].as_ref().map_or(0, |port| port.incarnation)
+    }
+
+    /// Hands over what arrives; false when nobody takes it.
+    ///
+    /// # Errors
+    /// When the bytes are not read as what was written.
+    fn deliver(&mut self, from: usize, to: usize, parcel: Parcel) -> Result<bool, Violation> {
+        let Some(port) = &self.ports[to] else { return Ok(false) };
+        let (messages, incarnation) = (port.senders.messages.clone(), port.incarnation);
+        let cut = if self.prng.chance(CUT_CHANCE) { self.prng.below(40) as usize } else { 0 };
+        match self.link(from, to).wire.read(parcel, incarnation, cut) {
+            Opened::Message(message) => Ok(messages.try_send(message).is_ok()),
+            Opened::Gone => Ok(false),
+            Opened::Wrong(text) => Err(Violation { check: "R16", text }),
         }
     }
 }
+
+/// How often a frame arrives in two pieces.
+const CUT_CHANCE: f64 = 0.1;
 
 /// Sends a message from a member; its fate is the network's.
 fn transmit(world: &Arc<World>, from: usize, to: usize, message: Message) -> bool {
@@ -172,25 +197,37 @@ fn transmit(world: &Arc<World>, from: usize, to: usize, message: Message) -> boo
         }
         Fate::Held => world.count("net: held"),
         Fate::Lost => world.count("net: lost"),
-        Fate::Arrives { at, again } => {
-            schedule(world, to, at, message.clone());
+        Fate::Arrives { first, again, is_reset, is_late } => {
+            if is_late {
+                world.count("net: overtaken");
+            }
+            schedule(world, from, to, first);
             if let Some(again) = again {
                 world.count("net: duplicated");
-                schedule(world, to, again, message);
+                schedule(world, from, to, again);
+            }
+            if is_reset {
+                world.count("net: connection reset");
             }
         }
     }
     true
 }
 
-fn schedule(world: &Arc<World>, to: usize, at: Instant, message: Message) {
+fn schedule(world: &Arc<World>, from: usize, to: usize, arrival: Arrival) {
+    let Arrival { at, parcel } = arrival;
     let world: Weak<World> = Arc::downgrade(world);
     let clock = world.upgrade().map(|world| world.clock.clone());
     let Some(clock) = clock else { return };
     clock.run_at(at, move || {
         if let Some(world) = world.upgrade() {
-            let arrived = lock(&world.net).deliver(to, message);
-            world.count(if arrived { "net: delivered" } else { "net: nobody there" });
+            let arrived = lock(&world.net).deliver(from, to, parcel);
+            match arrived {
+                Ok(arrived) => {
+                    world.count(if arrived { "net: delivered" } else { "net: nobody there" });
+                }
+                Err(violation) => world.judge(Err(violation)),
+            }
         }
     });
 }

@@ -106,11 +106,38 @@ pub struct Workload {
     pub timeout_ms: u64,
 }
 
+/// A class of degenerate values of RELIABILITY.md.
+struct KnobClass {
+    name: &'static str,
+    knob: &'static str,
+    most: u64,
+}
+
+const KNOB_CLASSES: [KnobClass; 8] = [
+    KnobClass { name: "knob: B1 one entry an append", knob: "append_entries_max", most: 1 },
+    KnobClass { name: "knob: B2 one append in flight", knob: "inflight_max", most: 1 },
+    KnobClass { name: "knob: B3 tiny segments", knob: "segment_bytes", most: 8_192 },
+    KnobClass { name: "knob: B4 checkpoint every 3", knob: "checkpoint_entries", most: 3 },
+    KnobClass { name: "knob: B5 watch queue of one", knob: "watch_queue_bytes", most: 64 },
+    KnobClass { name: "knob: B6 compaction by one", knob: "compaction_keys_max", most: 1 },
+    KnobClass { name: "knob: B8 apply one by one", knob: "apply_entries_max", most: 1 },
+    KnobClass { name: "knob: O8 checkpoint every 10", knob: "checkpoint_entries", most: 10 },
+];
+
 impl Plan {
     /// Whether nothing but timers runs.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.workloads.iter().all(|workload| workload.kind == WorkloadKind::Idle)
+    }
+
+    /// The classes of degenerate knobs that it sets, each under the name by which it is counted.
+    pub fn knob_classes(&self) -> impl Iterator<Item = &'static str> {
+        let set = |class: &KnobClass| {
+            let value = self.cluster.knobs.get(class.knob);
+            value.is_some_and(|value| *value <= class.most)
+        };
+        KNOB_CLASSES.iter().filter(move |class| set(class)).map(|class| class.name)
     }
 
     /// The plan as it is saved.

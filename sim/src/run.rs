@@ -4,9 +4,9 @@
 //! everything is healed, and the cluster must come to rest in bounded time (G1): one leader, all
 //! members applied to the same index, all calls ended, all watches at the head, contents equal.
 
-mod liveness;
+pub(crate) mod liveness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -28,6 +28,10 @@ use crate::workload::client::{Client, Ledger};
 use crate::workload::{self, Doors};
 use crate::world::{Found, Seat, World};
 
+/// Operations outside of faults from which on their share of answers is judged.
+const CALM_MIN: u64 = 20;
+/// After what time the eager reader gives up.
+const EAGER_TIMEOUT_MS: u64 = 3_000;
 /// Stack of the thread of a run: unoptimised futures are large.
 const STACK_BYTES: usize = 64 << 20;
 
@@ -36,6 +40,10 @@ const STACK_BYTES: usize = 64 << 20;
 pub struct Outcome {
     /// The first violation, if any.
     pub found: Option<Found>,
+    /// All checks that were broken before the run ended.
+    pub broken: BTreeSet<&'static str>,
+    /// How long the cluster did without leaders that died, in thousandths of election timeouts.
+    pub outages: Vec<u64>,
     /// What was counted: faults, operations, messages.
     pub counts: BTreeMap<&'static str, u64>,
     /// How often each property was judged.
@@ -88,11 +96,17 @@ async fn simulate(plan: &Plan, verbose: bool) -> Outcome {
     let checks = lock(&world.checks);
     Outcome {
         found: world.violation(),
+        broken: world.broken(),
+        outages: in_elections(world.outages().taken(), plan.cluster.election_ms),
         counts: world.counts(),
         tally: checks.tally().counts(),
         trace: world.trace(),
         simulated: Duration::from_nanos(world.clock.now().as_nanos()),
     }
+}
+
+fn in_elections(outages: &[Duration], election_ms: u64) -> Vec<u64> {
+    outages.iter().map(|outage| outage.as_micros() as u64 / election_ms.max(1)).collect()
 }
 
 fn build(plan: &Plan, prng: &mut Prng, verbose: bool) -> World {
@@ -149,28 +163,34 @@ impl Run<'_> {
             return;
         }
         let start = self.world.clock.now();
+        self.plan.knob_classes().for_each(|class| self.world.count(class));
         self.world.say(0, format_args!("the cluster serves"));
         let doors = Arc::new(Doors::new(self.cluster.size()));
         let unique = Arc::default();
         let windows = Arc::new(self.windows(start));
         let mut clients = Vec::new();
+        let mut client = |number: usize, timeout_ms| Client {
+            world: self.world.clone(),
+            cluster: self.cluster.clone(),
+            doors: doors.clone(),
+            ledger: self.ledger.clone(),
+            number: number as u64,
+            prng: Mutex::new(prng.fork()),
+            windows: windows.clone(),
+            unique: Arc::clone(&unique),
+            operations: Default::default(),
+            timeout: Duration::from_millis(timeout_ms),
+        };
         for workload in &self.plan.workloads {
             self.world.count(workload.kind.name());
             for _ in 0..workload.clients {
-                let client = Client {
-                    world: self.world.clone(),
-                    cluster: self.cluster.clone(),
-                    doors: doors.clone(),
-                    ledger: self.ledger.clone(),
-                    number: clients.len() as u64,
-                    prng: Mutex::new(prng.fork()),
-                    windows: windows.clone(),
-                    unique: Arc::clone(&unique),
-                    operations: Default::default(),
-                    timeout: Duration::from_millis(workload.timeout_ms),
-                };
-                clients.push(madsim::task::spawn(workload::run(Arc::new(client), *workload)));
+                let client = Arc::new(client(clients.len(), workload.timeout_ms));
+                clients.push(madsim::task::spawn(workload::run(client, *workload)));
             }
+        }
+        if !self.plan.is_idle() {
+            let client = Arc::new(client(clients.len(), EAGER_TIMEOUT_MS));
+            clients.push(madsim::task::spawn(workload::eager::run(client)));
         }
         let nemesis = Nemesis {
             world: self.world.clone(),
@@ -229,7 +249,10 @@ impl Run<'_> {
         self.world.count_many("operation: answered", load(&ledger.answered));
         self.world.count_many("operation: begun in calm", calm);
         self.world.count_many("operation: answered in calm", answered);
-        if calm >= 20 && answered * 10 < calm * 6 {
+        if calm >= CALM_MIN {
+            lock(&self.world.checks).tally().hit("G5");
+        }
+        if calm >= CALM_MIN && answered * 10 < calm * 6 && !self.cluster.may_stand_still() {
             let text = format!("{answered} of {calm} operations outside faults were answered");
             self.world.judge(Err(Violation { check: "G5", text }));
         }

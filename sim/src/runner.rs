@@ -1,6 +1,7 @@
 //! Runs many seeds, in worker processes so that even an abort is a finding; reports, shrinks, and
 //! sums up what was exercised.
 
+mod demand;
 pub mod job;
 pub mod mutants;
 pub mod pool;
@@ -30,6 +31,9 @@ pub struct Sweep {
     pub members: Option<usize>,
     /// Whether to go on after a failure.
     pub keep_going: bool,
+    /// Goes on after a failure until one of these checks was broken; without any, the first
+    /// failure ends the sweep.
+    pub until: Vec<String>,
     /// Whether to look for a smaller plan that fails too.
     pub shrink: bool,
     /// Runs that a shrinking may take.
@@ -42,6 +46,12 @@ pub struct Sweep {
     pub program: PathBuf,
     /// Whether to show progress.
     pub quiet: bool,
+}
+
+impl Sweep {
+    fn is_enough(&self, report: &Report) -> bool {
+        self.until.is_empty() || self.until.iter().any(|check| report.all_broken.contains(check))
+    }
 }
 
 /// What came of a sweep.
@@ -86,10 +96,10 @@ pub fn sweep(options: &Sweep) -> std::io::Result<Swept> {
         progress.step(&report);
         if report.broken.is_some() {
             present(options, &mut pool, &mut progress, &report)?;
-            swept.failures.push(report);
-            if !options.keep_going {
+            if !options.keep_going && options.is_enough(&report) {
                 next = end;
             }
+            swept.failures.push(report);
         }
     }
     swept.summary.real = began.elapsed();

@@ -1,6 +1,7 @@
 //! Clients: what they do, and the way between them and the members.
 
 pub mod client;
+pub mod eager;
 pub mod kv;
 pub mod lease;
 pub mod txn;

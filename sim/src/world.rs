@@ -4,13 +4,13 @@
 //! A run lives on one thread. Locks are taken in the order disk, network, checks, trace; no lock is
 //! held across a wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use base::{Instant, MemberId, Prng};
-use node::env::Event;
+use node::env::{Event, Role};
 use tokio::sync::Notify;
 
 use crate::backend::Store;
@@ -18,6 +18,7 @@ use crate::check::{Checks, Violation};
 use crate::disk::DiskImage;
 use crate::env::clock::{Clock, MemberClock};
 use crate::net::Network;
+use crate::outages::Outages;
 use crate::sync::lock;
 use crate::trace::Trace;
 
@@ -45,10 +46,16 @@ pub struct World {
     pub checks: Mutex<Checks>,
     /// Woken when a violation was found or a member stopped itself.
     pub news: Notify,
+    /// Members that just booted or became leader.
+    moments: Mutex<Vec<usize>>,
+    /// Woken when there is one.
+    moment: Notify,
     prng: Mutex<Prng>,
     trace: Mutex<Trace>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
     violation: Mutex<Option<Found>>,
+    broken: Mutex<BTreeSet<&'static str>>,
+    outages: Mutex<Outages>,
     failed: Mutex<Vec<(usize, u64, String)>>,
     excused: Mutex<Vec<bool>>,
     incarnations: AtomicU64,
@@ -88,10 +95,14 @@ impl World {
             seats,
             checks: Mutex::new(checks),
             news: Notify::new(),
+            moments: Mutex::default(),
+            moment: Notify::new(),
             prng: Mutex::new(prng.fork()),
             trace: Mutex::new(trace),
             counts: Mutex::default(),
             violation: Mutex::default(),
+            broken: Mutex::default(),
+            outages: Mutex::default(),
             failed: Mutex::default(),
             excused,
             incarnations: AtomicU64::new(0),
@@ -158,11 +169,23 @@ impl World {
         lock(&self.violation).clone()
     }
 
+    /// All checks that were broken until the run ended.
+    #[must_use]
+    pub fn broken(&self) -> BTreeSet<&'static str> {
+        lock(&self.broken).clone()
+    }
+
+    /// How long the cluster did without a leader that died.
+    pub fn outages(&self) -> std::sync::MutexGuard<'_, Outages> {
+        lock(&self.outages)
+    }
+
     /// Takes the verdict of a checker; the first violation counts.
     pub fn judge(&self, verdict: Result<(), Violation>) {
         let Err(violation) = verdict else { return };
         self.say(0, format_args!("VIOLATION {violation}"));
         let event = lock(&self.trace).events();
+        lock(&self.broken).insert(violation.check);
         let mut first = lock(&self.violation);
         if first.is_none() {
             *first = Some(Found { violation, at: self.clock.now(), event });
@@ -211,6 +234,25 @@ impl World {
         let verdict = lock(&self.checks).event(now, member, disk.witness().log(), event);
         drop(disk);
         self.judge(verdict);
+        match event {
+            Event::RoleChanged { role: Role::Leader, .. } => self.changed(member),
+            Event::Committed { term, by_counting: true, .. } => {
+                lock(&self.outages).served(now, term.get());
+            }
+            _ => {}
+        }
+    }
+
+    /// A member just booted or became leader.
+    pub fn changed(&self, member: usize) {
+        lock(&self.moments).push(member);
+        self.moment.notify_one();
+    }
+
+    /// The members that just booted or became leader; waits until there is one.
+    pub async fn next_changed(&self) -> Vec<usize> {
+        self.moment.notified().await;
+        std::mem::take(&mut *lock(&self.moments))
     }
 
     /// A message leaves a member.

@@ -37,8 +37,9 @@ pub fn event_numbers(event: &Event) -> (&'static str, Vec<u64>) {
         Event::Persisted { applied } => ("persisted", vec![applied.get()]),
         Event::Installed { index, term } => ("installed", vec![index.get(), term.get()]),
         Event::Released { index } => ("released", vec![index.get()]),
-        Event::ReadServed { barrier, applied } => {
-            ("read served", vec![barrier.get(), applied.get()])
+        Event::ReadArrived { read } => ("read arrived", vec![*read]),
+        Event::ReadServed { read, barrier, applied } => {
+            ("read served", vec![*read, barrier.get(), applied.get()])
         }
         Event::Configured { index, voters, voters_outgoing, learners } => {
             let ids = voters.iter().chain(voters_outgoing).chain(learners);

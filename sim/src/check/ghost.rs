@@ -191,6 +191,7 @@ impl Ghost {
             }
             Event::Released { .. }
             | Event::Persisted { .. }
+            | Event::ReadArrived { .. }
             | Event::ReadServed { .. }
             | Event::LeaseExpired { .. } => {}
         }

@@ -3,7 +3,8 @@
 //! - V1 Strict serializability, white box: an acknowledged write's answer is the oracle's at one of
 //!   its places in the log, and the log's order respects real time.
 //! - V2, R15: a linearizable read's answer is the oracle's at its header's revision, which is not
-//!   below what was acknowledged, nor below what was committed anywhere, before the call.
+//!   below what was acknowledged, nor below what was committed anywhere, before the call. R15 is
+//!   also judged inside the member, by [`super::read_barrier`].
 //! - V3: a serializable read's answer is the oracle's at exactly its header's revision.
 //! - V5 follows from the deep comparison: create and mod revision, version and lease of each pair.
 //! - V9: a request that no client repeats stands in the log zero or one times, and once when it was

@@ -89,8 +89,8 @@ impl Play {
         self.checks.crashed(member, &self.durable[member]);
     }
 
-    pub fn damage(&mut self, member: usize) {
-        self.checks.log_damaged(member);
+    pub fn damage(&mut self, member: usize, is_middle: bool) {
+        self.checks.log_damaged(member, is_middle);
     }
 
     pub fn fail_sync(&mut self, member: usize) {

@@ -21,6 +21,8 @@ struct Watch {
     unsynced: BTreeMap<u64, Vec<(u64, u32)>>,
     /// A fault damaged the log.
     is_damaged: bool,
+    /// It did so before the last batch.
+    is_middle: bool,
     /// The last durable index that damage took, until a leader has brought it back.
     lost_up_to: Option<(u64, u64)>,
     /// What the last recovery gave, until something was handed over.
@@ -98,8 +100,9 @@ impl Recovery {
     }
 
     /// A fault damaged a member's log.
-    pub fn damaged(&mut self, member: usize) {
+    pub fn damaged(&mut self, member: usize, is_middle: bool) {
         self.watches[member].is_damaged = true;
+        self.watches[member].is_middle |= is_middle;
     }
 }
 
@@ -128,6 +131,17 @@ impl Watch {
         let votes_differ = durable.vote != 0 && hard_state.1 != durable.vote;
         let behind = hard_state.0 < durable.term || (hard_state.0 == durable.term && votes_differ);
         if self.is_damaged {
+            step.tally.hit("L2");
+            if self.is_middle && (lost.is_some() || behind) {
+                return violated!(
+                    "L2",
+                    "member {who} recovers {:?} at {lost:?} and (term, vote) {hard_state:x?} \
+                     from a log that was damaged before its last batch; durable was ({}, {:x})",
+                    lost.and_then(|index| by_index.get(&index)),
+                    durable.term,
+                    durable.vote
+                );
+            }
             if lost.is_some() || behind {
                 let last = durable.last();
                 self.lost_up_to = Some((durable.term_of(last).unwrap_or(0), last));
@@ -246,9 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_log_that_is_cut_before_its_last_batch_breaks_l2() {
+        let mut play = crashed_with(&[(1, 1, 9), (2, 1, 8)]);
+        play.damage(0, true);
+        play.crash(0);
+        let broken = play.event(0, &recovered(1, 0, &[(1, 1, 9)])).expect_err("2 was whole");
+        assert_eq!(broken.check, "L2");
+    }
+
+    #[test]
     fn a_damaged_member_that_votes_for_less_breaks_l2() {
         let mut play = crashed_with(&[(1, 1, 9), (2, 1, 8)]);
-        play.damage(0);
+        play.damage(0, false);
         play.crash(0);
         play.event(0, &recovered(1, 0, &[(1, 1, 9)])).expect("it says so");
         play.set_durable(0, DurableLog { term: 2, vote: 2, ..DurableLog::default() });

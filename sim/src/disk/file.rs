@@ -176,13 +176,13 @@ impl FileImage {
         count
     }
 
-    /// Flips bits of a sector at rest, in both images (S9).
-    pub fn rot(&mut self, sector: u64, prng: &mut Prng) {
-        let at = prng.below(SECTOR_BYTES as u64) as usize;
-        let mask = 1u8 << prng.below(8);
+    /// Flips a bit of a byte at rest, in both images (S9).
+    pub fn rot(&mut self, offset: u64, bit: u32) {
+        let sector = offset / SECTOR_BYTES as u64;
+        let at = (offset % SECTOR_BYTES as u64) as usize;
         for pages in [&mut self.durable, &mut self.current] {
             let mut content = pages.sector(sector);
-            content[at] ^= mask;
+            content[at] ^= 1 << bit;
             pages.set_sector(sector, &content);
         }
     }
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn rot_changes_one_bit_of_what_is_durable() {
         let mut file = synced(&[0x55; 512]);
-        file.rot(0, &mut Prng::new(3));
+        file.rot(77, 3);
         let differing: u32 =
             file.durable_read(0, 512).iter().map(|byte| (byte ^ 0x55).count_ones()).sum();
         assert_eq!(differing, 1);

@@ -38,6 +38,18 @@ pub struct DiskCrash {
     pub names_lost: u64,
 }
 
+/// Where a bit flipped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rot {
+    /// The file.
+    pub name: String,
+    /// The byte.
+    pub offset: u64,
+    /// Whether the log goes on behind it with a batch that is durable: then nobody may take the
+    /// damage for a torn tail.
+    pub is_middle: bool,
+}
+
 impl DiskImage {
     /// An empty disk whose random choices follow `prng`.
     #[must_use]
@@ -149,10 +161,10 @@ impl DiskImage {
         crash
     }
 
-    /// Flips a bit in a durable sector of a file of the log (S9), chosen by the disk's own
-    /// randomness; gives the file's name and the sector.
-    pub fn rot_log(&mut self) -> Option<(String, u64)> {
-        let segments: Vec<(String, u64)> = self
+    /// Flips a bit of a file of the log at rest (S9), chosen by the disk's own randomness: mostly
+    /// in a batch behind which another one is durable, else anywhere.
+    pub fn rot_log(&mut self) -> Option<Rot> {
+        let mut segments: Vec<(String, u64)> = self
             .names
             .durable_list(LOG_DIR)
             .filter_map(|(name, node)| match node {
@@ -160,18 +172,41 @@ impl DiskImage {
                 _ => None,
             })
             .collect();
+        segments.sort_unstable();
+        let numbers: Vec<u64> = segments.iter().map(|(_, number)| *number).collect();
+        let (number, offset) = match self.witness.before_last_batch(&numbers) {
+            Some(places) if self.prng.chance(0.75) => {
+                let (number, bytes) = self.prng.pick(&places).clone();
+                (number, self.prng.between(bytes.start, bytes.end - 1))
+            }
+            _ => self.rot_anywhere(&numbers)?,
+        };
+        let name = segments.into_iter().find(|(_, known)| *known == number)?.0;
+        let bit = self.prng.below(8) as u32;
+        self.files.get_mut(&number)?.rot(offset, bit);
+        let places = self.witness.before_last_batch(&numbers).unwrap_or_default();
+        let is_middle =
+            places.iter().any(|(file, bytes)| *file == number && bytes.contains(&offset));
+        Some(Rot { name, offset, is_middle })
+    }
+
+    fn rot_anywhere(&mut self, segments: &[u64]) -> Option<(u64, u64)> {
         if segments.is_empty() {
             return None;
         }
-        let (name, number) = self.prng.pick(&segments).clone();
-        let file = self.files.get_mut(&number)?;
-        let sectors = file.durable_sectors();
+        let number = *self.prng.pick(segments);
+        let sectors = self.files.get(&number)?.durable_sectors();
         if sectors.is_empty() {
             return None;
         }
         let sector = *self.prng.pick(&sectors);
-        file.rot(sector, &mut self.prng);
-        Some((name, sector * SECTOR_BYTES as u64))
+        Some((number, sector * SECTOR_BYTES as u64 + self.prng.below(SECTOR_BYTES as u64)))
+    }
+
+    /// Whether the log says that its end may be lost, and no leader has removed the doubt (L-a).
+    #[must_use]
+    pub fn is_log_suspect(&self) -> bool {
+        self.names.durable_list(LOG_DIR).any(|(name, _)| name.ends_with(".suspect"))
     }
 
     /// Whether anything would be at stake in a crash now.

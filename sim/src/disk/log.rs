@@ -10,6 +10,7 @@
 mod records;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use base::checksum::crc32c_append;
 
@@ -79,6 +80,8 @@ struct Cursor {
     crc: u32,
     /// Where frames began, with the checksum chain before each, to step back to.
     frames: Vec<(u64, u32)>,
+    /// Where those began that open a batch: its hard state.
+    batches: Vec<u64>,
 }
 
 /// Reads segments as they become durable.
@@ -98,6 +101,22 @@ impl LogWitness {
     /// Replaces what is known to be durable, when the member was allowed to lose some of it.
     pub fn forget_all_but(&mut self, log: DurableLog) {
         self.log = log;
+    }
+
+    /// The bytes of the given segments, oldest first, behind which a later batch is durable; `None`
+    /// without any.
+    #[must_use]
+    pub fn before_last_batch(&self, segments: &[u64]) -> Option<Vec<(u64, Range<u64>)>> {
+        let read = |number: &u64| self.cursors.get(number).filter(|cursor| cursor.offset > 0);
+        let read: Vec<(u64, &Cursor)> =
+            segments.iter().filter_map(|number| Some((*number, read(number)?))).collect();
+        let (last, whole) = read.split_last()?;
+        let mut places: Vec<(u64, Range<u64>)> =
+            whole.iter().map(|(number, cursor)| (*number, 0..cursor.offset)).collect();
+        if let Some(&batch) = last.1.batches.last().filter(|batch| **batch > 0) {
+            places.push((last.0, 0..batch));
+        }
+        (!places.is_empty()).then_some(places)
     }
 
     /// Reads what became durable in all segments that a crash preserves.
@@ -132,6 +151,9 @@ impl LogWitness {
                 break;
             }
             cursor.frames.push((cursor.offset, cursor.crc));
+            if matches!(frame, Frame::HardState { .. }) {
+                cursor.batches.push(cursor.offset);
+            }
             cursor.crc = crc;
             cursor.offset += size;
             self.log.take(frame);
@@ -145,6 +167,9 @@ fn step_back(cursor: &mut Cursor, changed: u64) {
             return;
         }
         cursor.frames.pop();
+        if cursor.batches.last() == Some(&offset) {
+            cursor.batches.pop();
+        }
         cursor.offset = offset;
         cursor.crc = crc;
     }

@@ -10,11 +10,13 @@ use base::{Instant, MemberId};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use node::env::{CallError, Net, PeerAddress, PeerCall, PeerRequest, PeerResponse};
+use node::peer::{decode_request, decode_response, encode_request, encode_response};
 use raft::Message;
 use tokio::sync::{mpsc, oneshot};
 
 use super::snapshot::{self, SimSnapshot};
 use super::{Port, Route, port_channel, transmit};
+use crate::check::Violation;
 use crate::sync::lock;
 use crate::world::Life;
 
@@ -113,6 +115,7 @@ impl SimNet {
         let (answer, answered) = oneshot::channel();
         let from = self.life.seat().id;
         if let Some((calls, _, _)) = self.port(to) {
+            let request = self.written_and_read(&request);
             let _ = calls.try_send(PeerCall { from, request, answer });
         }
         let Ok(answer) = answered.await else { return pending().await };
@@ -120,7 +123,21 @@ impl SimNet {
             Route::Arrives(delay) => clock.sleep(delay).await,
             Route::Lost | Route::Unreachable => pending().await,
         }
-        answer.map_err(CallError::Refused)
+        let wire = encode_response(&request, answer);
+        decode_response(&request, wire.status, &wire.body, wire.error.as_deref())
+    }
+
+    /// A request as the receiver's codec reads it.
+    fn written_and_read(&self, request: &PeerRequest) -> PeerRequest {
+        let wire = encode_request(request);
+        match decode_request(wire.method, &wire.path, &wire.body) {
+            Some(Ok(read)) if read == *request => {}
+            read => {
+                let text = format!("{request:?} is read as {read:?}");
+                self.life.world().judge(Err(Violation { check: "R16", text }));
+            }
+        }
+        request.clone()
     }
 }
 

@@ -1,9 +1,11 @@
-//! One direction between two members: when a message arrives, if it does.
+//! One direction between two members: when a message arrives, if it does, and how it travels.
 
 use std::time::Duration;
 
-use base::{Instant, Prng};
-use raft::Message;
+use base::{Instant, MemberId, Prng};
+use raft::{Body, Message};
+
+use super::wire::{Parcel, Stream, Wire, post};
 
 /// How a link behaves; probabilities are per message.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -20,7 +22,7 @@ pub struct LinkFaults {
     pub replay_ms_max: u64,
     /// A message may be overtaken by later ones (N4).
     pub reorder: f64,
-    /// A chunk of a snapshot breaks its connection (N10).
+    /// A message, or a chunk of a snapshot, breaks its connection (N10).
     pub reset: f64,
 }
 
@@ -48,19 +50,20 @@ impl LinkFaults {
 }
 
 /// A link's state.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Link {
     pub(super) faults: LinkFaults,
     pub(super) is_cut: bool,
     pub(super) is_clogged: bool,
     pub(super) held: Vec<Message>,
     pub(super) since: Instant,
-    /// When the last message that kept its place arrives.
-    last: Instant,
+    pub(super) wire: Wire,
+    /// When the last message that kept its place arrives, on either connection.
+    last: [Instant; 2],
 }
 
 /// What becomes of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Fate {
     /// The sender notices that there is no way.
     Unreachable,
@@ -68,51 +71,94 @@ pub(super) enum Fate {
     Held,
     /// It is gone.
     Lost,
-    /// It arrives, perhaps again.
-    Arrives { at: Instant, again: Option<Instant> },
+    /// It arrives, perhaps again, perhaps on a new connection.
+    Arrives { first: Arrival, again: Option<Arrival>, is_reset: bool, is_late: bool },
+}
+
+/// Bytes and the time at which they arrive.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) at: Instant,
+    pub(super) parcel: Parcel,
 }
 
 impl Link {
-    /// Decides about a message; one of a stream is neither doubled nor overtaken.
-    pub(super) fn decide(&mut self, now: Instant, is_stream: bool, prng: &mut Prng) -> Fate {
+    /// A link that works.
+    pub(super) fn new(from: MemberId, to: MemberId) -> Link {
+        Link {
+            faults: LinkFaults::default(),
+            is_cut: false,
+            is_clogged: false,
+            held: Vec::new(),
+            since: Instant::ORIGIN,
+            wire: Wire::new(from, to),
+            last: [Instant::ORIGIN; 2],
+        }
+    }
+
+    /// Decides about a message between two incarnations; a proposal is neither doubled nor
+    /// overtaken on its connection (P-a).
+    pub(super) fn decide(
+        &mut self,
+        now: Instant,
+        ends: (u64, u64),
+        message: &Message,
+        prng: &mut Prng,
+    ) -> Fate {
         if prng.chance(self.faults.loss) {
             return Fate::Lost;
         }
-        let mut at = now + self.faults.delay(prng);
-        if is_stream || !prng.chance(self.faults.reorder) {
-            at = at.max(self.last + Duration::from_nanos(1));
-            self.last = at;
-        } else {
-            at = at + self.faults.delay(prng) * 8;
+        let is_reset = prng.chance(self.faults.reset);
+        if is_reset {
+            self.wire.reset(prng.chance(0.5));
         }
-        let again = (!is_stream && prng.chance(self.faults.duplicate)).then(|| {
+        let may_repeat = !matches!(message.body, Body::Propose { .. });
+        let at = now + self.faults.delay(prng);
+        let is_late = may_repeat && prng.chance(self.faults.reorder);
+        let first = if is_late {
+            Arrival { at: at + self.faults.delay(prng) * 8, parcel: post(message) }
+        } else {
+            let last = &mut self.last[Stream::of(message) as usize];
+            *last = at.max(*last + Duration::from_nanos(1));
+            Arrival { at: *last, parcel: self.wire.write(ends, message) }
+        };
+        let again = (may_repeat && prng.chance(self.faults.duplicate)).then(|| {
             let late = Duration::from_millis(prng.between(0, self.faults.replay_ms_max));
-            at + late + self.faults.delay(prng)
+            let at = first.at + late + self.faults.delay(prng);
+            Arrival { at, parcel: post(message) }
         });
-        Fate::Arrives { at, again }
+        Fate::Arrives { first, again, is_reset, is_late }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base::Term;
+
     use super::*;
 
+    fn message(body: Body) -> Message {
+        Message { from: MemberId(1), to: MemberId(2), term: Term(1), body }
+    }
+
     #[test]
-    fn a_stream_keeps_its_order_and_is_never_doubled() {
+    fn proposals_keep_their_order_and_are_never_doubled() {
         let mut prng = Prng::new(5);
-        let mut link = Link::default();
+        let mut link = Link::new(MemberId(1), MemberId(2));
         link.faults.reorder = 1.0;
         link.faults.duplicate = 1.0;
         let mut last = Instant::ORIGIN;
+        let mut decide = |body| link.decide(Instant::ORIGIN, (1, 2), &message(body), &mut prng);
         for _ in 0..500 {
-            let Fate::Arrives { at, again } = link.decide(Instant::ORIGIN, true, &mut prng) else {
+            let fate = decide(Body::Propose { entries: Vec::new() });
+            let Fate::Arrives { first, again, .. } = fate else {
                 panic!("nothing is lost on this link")
             };
-            assert!(at > last && again.is_none());
-            last = at;
+            assert!(first.at > last && again.is_none());
+            last = first.at;
         }
-        let other = link.decide(Instant::ORIGIN, false, &mut prng);
-        let Fate::Arrives { at, again } = other else { panic!("{other:?}") };
-        assert!(at < last && again.is_some(), "a message may overtake and be doubled");
+        let other = decide(Body::TimeoutNow);
+        let Fate::Arrives { first, again, .. } = other else { panic!("{other:?}") };
+        assert!(first.at < last && again.is_some(), "a message may overtake and be doubled");
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use node::env::{CallError, SnapshotStream};
+use node::peer::{ENVELOPE_BYTES_MAX, EnvelopeDecoder, encode_envelope};
 use raft::Message;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Route;
 use super::handle::SimNet;
+use crate::check::Violation;
 use crate::sync::lock;
 
 /// How often a sender that waits for the receiver looks whether the connection still stands.
@@ -61,6 +63,7 @@ pub(super) async fn send(
     let (chunks, receiver) = mpsc::channel(WINDOW_CHUNKS);
     let (result, finished) = oneshot::channel();
     step(net, to, incarnation).await?;
+    let message = announced(net, &message)?;
     let snapshot = SimSnapshot { message, chunks: receiver, result };
     snapshots.try_send(snapshot).map_err(|_| broken("refused"))?;
     world.count("net: snapshots begun");
@@ -79,6 +82,19 @@ pub(super) async fn send(
         }
     }
     await_result(net, to, incarnation, finished).await
+}
+
+/// The message before a snapshot as the receiver's codec reads it.
+fn announced(net: &SimNet, message: &Message) -> Result<Message, CallError> {
+    let head = encode_envelope(message);
+    match EnvelopeDecoder::new(ENVELOPE_BYTES_MAX).push(&head) {
+        Ok(Some((read, rest))) if read == *message && rest.is_empty() => Ok(read),
+        other => {
+            let text = format!("{message:?} is read as {other:?}");
+            net.life().world().judge(Err(Violation { check: "R16", text }));
+            Err(broken("unreadable"))
+        }
+    }
 }
 
 async fn step(net: &SimNet, to: usize, incarnation: u64) -> Result<(), CallError> {

@@ -88,6 +88,23 @@ impl Fault {
         }
     }
 
+    /// Whether it does nothing but end a member's process.
+    #[must_use]
+    pub fn is_death(&self) -> bool {
+        matches!(
+            self,
+            Fault::Crash { .. }
+                | Fault::CrashInSync { .. }
+                | Fault::CrashLoop { .. }
+                | Fault::PowerLoss { .. }
+                | Fault::SyncFailure { .. }
+                | Fault::WriteError { .. }
+                | Fault::BackendError { .. }
+                | Fault::CrashInBackend { .. }
+                | Fault::BitRot { .. }
+        )
+    }
+
     /// How long it is on, in milliseconds.
     #[must_use]
     pub fn lasts_ms(&self) -> u64 {

@@ -1,10 +1,11 @@
 //! One run as a worker does it, and its report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::demand;
 use crate::plan::{Plan, draw};
 use crate::run::{self, Outcome};
 
@@ -47,6 +48,10 @@ pub struct Report {
     pub plan: Plan,
     /// The first broken check.
     pub broken: Option<Broken>,
+    /// All checks that were broken.
+    pub all_broken: BTreeSet<String>,
+    /// Outages without a leader that died, in thousandths of election timeouts.
+    pub outages: Vec<u64>,
     /// What was counted.
     pub counts: BTreeMap<String, u64>,
     /// How often each property was judged.
@@ -78,8 +83,16 @@ impl Job {
 #[must_use]
 pub fn perform(job: &Job) -> Report {
     let (seed, plan) = job.plan();
-    let twice = matches!(job, Job::Seed { .. }) && seed.is_multiple_of(TWICE_EVERY);
-    run(seed, plan, false, twice)
+    match job {
+        Job::Seed { .. } => {
+            let mut report = run(seed, plan, false, seed.is_multiple_of(TWICE_EVERY));
+            if report.broken.is_none() {
+                report.set_broken(demand::shortcoming(&report));
+            }
+            report
+        }
+        Job::Plan(_) => run(seed, plan, false, false),
+    }
 }
 
 /// Runs a plan, and again when `twice`.
@@ -97,8 +110,12 @@ pub fn run(seed: u64, plan: Plan, verbose: bool, twice: bool) -> Report {
         *report.tally.entry("D1".into()).or_default() += 1;
         if let Some(events) = difference {
             let text = format!("two runs of the same plan first differ within events {events:?}");
-            let broken = Broken { check: "D1".into(), text, at_nanos: 0, event: events.start };
-            report.broken.get_or_insert(broken);
+            report.set_broken(Some(Broken {
+                check: "D1".into(),
+                text,
+                at_nanos: 0,
+                event: events.start,
+            }));
         }
     }
     report
@@ -119,6 +136,8 @@ fn summarise(seed: u64, plan: Plan, outcome: Outcome, real_us: u64) -> Report {
         plan,
         tail: if broken.is_some() { outcome.trace.tail() } else { Vec::new() },
         broken,
+        all_broken: outcome.broken.iter().map(|check| (*check).to_string()).collect(),
+        outages: outcome.outages,
         counts: named(outcome.counts),
         tally: named(outcome.tally),
         hash: outcome.trace.hash(),
@@ -129,6 +148,13 @@ fn summarise(seed: u64, plan: Plan, outcome: Outcome, real_us: u64) -> Report {
 }
 
 impl Report {
+    /// Adds a broken check, unless one was broken before.
+    fn set_broken(&mut self, broken: Option<Broken>) {
+        let Some(broken) = broken else { return };
+        self.all_broken.insert(broken.check.clone());
+        self.broken.get_or_insert(broken);
+    }
+
     /// The report of a run that took its process with it.
     #[must_use]
     pub fn of_panic(job: &Job, text: String) -> Report {
@@ -137,7 +163,9 @@ impl Report {
         Report {
             seed,
             plan,
+            all_broken: BTreeSet::from([broken.check.clone()]),
             broken: Some(broken),
+            outages: Vec::new(),
             counts: BTreeMap::new(),
             tally: BTreeMap::new(),
             hash: 0,

@@ -18,6 +18,7 @@ pub struct Summary {
     simulated_ms: u64,
     run_us: u64,
     ratios: Vec<u64>,
+    outages: Vec<u64>,
     /// Real time of the sweep.
     pub real: Duration,
     /// Whether everything must have occurred.
@@ -25,7 +26,7 @@ pub struct Summary {
 }
 
 /// Faults that a sweep with several cluster sizes must have seen.
-const FAULTS: [&str; 18] = [
+const FAULTS: &[&str] = &[
     "fault: P1 crash",
     "fault: P2 crash in sync",
     "fault: P2 crash in backend",
@@ -44,10 +45,23 @@ const FAULTS: [&str; 18] = [
     "fault: S7 disk full",
     "fault: S9 bit rot",
     "fault: backend error",
+    "fault: K3 slow watch reader",
+    "fault: O1 compaction of the past",
+    "fault: O1 compaction of all",
+    "fault: O1 compaction of the future",
+    "fault: O1 compaction again",
+    "knob: B1 one entry an append",
+    "knob: B2 one append in flight",
+    "knob: B3 tiny segments",
+    "knob: B4 checkpoint every 3",
+    "knob: B5 watch queue of one",
+    "knob: B6 compaction by one",
+    "knob: B8 apply one by one",
+    "knob: O8 checkpoint every 10",
 ];
 
 /// What else must have occurred.
-const OCCURRENCES: [&str; 20] = [
+const OCCURRENCES: &[&str] = &[
     "operation: put",
     "operation: delete",
     "operation: range",
@@ -64,18 +78,33 @@ const OCCURRENCES: [&str; 20] = [
     "disk: crash with unsynced data",
     "disk: sectors dropped",
     "disk: sectors kept",
+    "disk: sectors garbled",
     "disk: names lost",
+    "disk: bits rotten before the last batch",
     "fault: fsync error hit",
+    "fault: write error hit",
+    "fault: backend error hit",
+    "fault: crash in backend hit",
     "net: duplicated",
     "net: lost",
+    "net: overtaken",
+    "net: connection reset",
+    "workload: eager reads",
+    "watch: canceled by compaction",
 ];
 
 /// Properties that must have been judged.
-const CHECKS: [&str; 45] = [
+const CHECKS: &[&str] = &[
     "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R15", "L1",
     "L2", "L3", "L5", "A1", "A2", "A3", "V1", "V2", "V3", "V4", "V5", "V9", "V11", "W1", "W2",
-    "W3", "W4", "W5", "W6", "W7", "W8", "W14", "W16", "E1", "E3", "H1", "X1", "G1", "D1", "W11",
+    "W3", "W4", "W5", "W6", "W7", "W8", "W14", "W16", "E1", "E3", "H1", "X1", "G1", "G5", "D1",
+    "W11",
 ];
+
+/// Outages from which on their median is judged.
+const OUTAGES_MIN: usize = 30;
+/// What the median must stay under, in thousandths of election timeouts.
+const OUTAGE_MEDIAN_MAX: u64 = 2_000;
 
 impl Summary {
     /// Adds a run.
@@ -85,12 +114,19 @@ impl Summary {
         self.simulated_ms += report.simulated_ms;
         self.run_us += report.real_us;
         self.ratios.extend((report.simulated_ms * 1_000).checked_div(report.real_us));
+        self.outages.extend(&report.outages);
         for (name, count) in &report.counts {
             *self.counts.entry(name.clone()).or_default() += count;
         }
         for (name, count) in &report.tally {
             *self.tally.entry(name.clone()).or_default() += count;
         }
+    }
+
+    /// How many runs.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.runs
     }
 
     /// What was demanded and never occurred.
@@ -100,19 +136,44 @@ impl Summary {
             return Vec::new();
         }
         let workloads = WorkloadKind::ALL.map(|(_, name)| name);
-        let counted = FAULTS.iter().chain(&OCCURRENCES).chain(&workloads);
+        let counted = FAULTS.iter().chain(OCCURRENCES).chain(&workloads);
         let uncounted = counted.filter(|name| !self.counts.contains_key(**name));
         let unjudged = CHECKS.iter().filter(|name| !self.tally.contains_key(**name));
-        uncounted.chain(unjudged).copied().collect()
+        let mut missing: Vec<&'static str> = uncounted.chain(unjudged).copied().collect();
+        let median = rank(&self.outages, 50);
+        if self.outages.len() >= OUTAGES_MIN && median >= OUTAGE_MEDIAN_MAX {
+            missing.push("a median outage under two election timeouts");
+        }
+        missing
     }
 
     /// The median over the runs of simulated time per real time.
     #[must_use]
     pub fn median_ratio(&self) -> u64 {
-        let mut ratios = self.ratios.clone();
-        ratios.sort_unstable();
-        ratios.get(ratios.len() / 2).copied().unwrap_or(0)
+        rank(&self.ratios, 50)
     }
+
+    /// Outages after deaths of leaders with quiet links.
+    fn write_outages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = |percent| rank(&self.outages, percent) as f64 / 1e3;
+        writeln!(
+            f,
+            "{} leaders died while all else was quiet; the outage in election timeouts: \
+             median {:.2}, p90 {:.2}, max {:.2}",
+            self.outages.len(),
+            at(50),
+            at(90),
+            at(100)
+        )
+    }
+}
+
+/// The number at a percentage of the sorted numbers; zero of none.
+fn rank(numbers: &[u64], percent: usize) -> u64 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    sorted.get(at).copied().unwrap_or(0)
 }
 
 impl fmt::Display for Summary {
@@ -125,6 +186,7 @@ impl fmt::Display for Summary {
             write!(f, " {name} {count}")?;
         }
         writeln!(f)?;
+        self.write_outages(f)?;
         let missing = self.missing();
         if !missing.is_empty() {
             writeln!(f, "never occurred: {}", missing.join(", "))?;

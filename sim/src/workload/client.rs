@@ -245,11 +245,15 @@ impl Client {
             clock.sleep(Duration::from_millis(50)).await;
             return Outcome::Unknown;
         };
-        let node = running.node.clone();
+        let (node, life) = (running.node.clone(), running.life.clone());
         let (answer, answered) = oneshot::channel();
         let future = call(running);
         node.spawn(async move {
-            let _ = answer.send(future.await);
+            let result = future.await;
+            // A process that has stopped sends nothing any more.
+            if life.is_alive() {
+                let _ = answer.send(result);
+            }
         });
         let timeout = clock.sleep(self.timeout);
         let result = match select(pin!(answered), timeout).await {

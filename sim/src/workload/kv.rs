@@ -112,10 +112,18 @@ pub fn some_read(client: &Client, workload: &Workload) -> RangeRequest {
     })
 }
 
+/// At a revision of the past, at the newest that is known, in the future, or already compacted: the
+/// last two are refused (O1).
 fn some_compaction(client: &Client) -> CompactionRequest {
     let known = known_revision(client);
     let compacted = lock(&client.world.checks).timeline.oracle().compacted().max(1);
-    let behind = client.choose(|prng| prng.below(20)) as i64;
-    let revision = (known - behind).max(compacted + 1).min(known).max(1);
+    let behind = client.choose(|prng| prng.between(1, 20)) as i64;
+    let (name, revision) = match client.choose(|prng| prng.below(10)) {
+        0..=5 => ("fault: O1 compaction of the past", (known - behind).max(compacted + 1)),
+        6..=7 => ("fault: O1 compaction of all", known),
+        8 => ("fault: O1 compaction of the future", known + 1_000_000),
+        _ => ("fault: O1 compaction again", compacted),
+    };
+    client.world.count(name);
     CompactionRequest { revision, physical: client.choose(|prng| prng.chance(0.2)) }
 }

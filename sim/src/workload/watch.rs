@@ -18,6 +18,7 @@ use super::kv;
 use crate::check::watch_stream::WatchStream;
 use crate::plan::Workload;
 use crate::sync::lock;
+use crate::world::Life;
 
 /// Time in which a watch must have caught up once everything is healed (W16).
 const CATCH_UP_TIME: Duration = Duration::from_secs(20);
@@ -67,7 +68,7 @@ async fn follow(client: &Client, workload: &Workload, resume: Option<i64>) -> Op
         .at(member, move |running| async move {
             let answers = running.api.watch(&Caller::default(), receiver).await?;
             let (sender, events) = mpsc::channel(8);
-            running.node.spawn(forward(answers, sender));
+            running.node.spawn(forward(running.life.clone(), answers, sender));
             Ok(events)
         })
         .await;
@@ -80,10 +81,10 @@ async fn follow(client: &Client, workload: &Workload, resume: Option<i64>) -> Op
     session.run().await
 }
 
-/// Carries answers out of the member; the stream ends when either side does.
-async fn forward(mut answers: mpsc::Receiver<Answer>, sender: mpsc::Sender<Answer>) {
+/// Carries answers out of the member; the stream ends when either side does, and with the process.
+async fn forward(life: Life, mut answers: mpsc::Receiver<Answer>, sender: mpsc::Sender<Answer>) {
     while let Some(answer) = answers.recv().await {
-        if sender.send(answer).await.is_err() {
+        if !life.is_alive() || sender.send(answer).await.is_err() {
             return;
         }
     }
@@ -101,6 +102,9 @@ impl Session<'_> {
     async fn run(mut self) -> Option<i64> {
         let turns = self.client.choose(|prng| prng.between(5, 60));
         let is_slow = self.client.choose(|prng| prng.chance(0.3));
+        if is_slow {
+            self.client.world.count("fault: K3 slow watch reader");
+        }
         for _ in 0..turns {
             if self.client.is_over() {
                 return self.catch_up().await;

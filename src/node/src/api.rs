@@ -13,6 +13,7 @@ mod unbuilt;
 mod watch;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use proto::etcdserverpb as pb;
@@ -71,7 +72,7 @@ pub struct Overview {
     pub alarms: Vec<(base::MemberId, i32)>,
 }
 
-pub(crate) use self::propose::until;
+pub(crate) use self::propose::{Barrier, until};
 
 /// What all calls of a member share.
 pub(crate) struct Inner<E: Env> {
@@ -80,6 +81,8 @@ pub(crate) struct Inner<E: Env> {
     pub cluster: base::ClusterId,
     pub member: base::MemberId,
     pub ids: Arc<RequestIds>,
+    /// Linearizable reads so far; counted only where facts are observed.
+    pub reads: AtomicU64,
     pub waiters: Waiters<Outcome>,
     pub arrivals: Arc<Arrivals>,
     pub shared: Arc<Shared>,

@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::raft_task::input::Notice;
 use crate::shared::Shared;
 use crate::waiters::Waiters;
-use crate::{Completed, Outcome, observe};
+use crate::{Completed, Outcome, dawdle, observe};
 
 /// A question to the state machine, answered between two batches.
 pub(crate) type Query<E> = Box<dyn FnOnce(&mut Machine<<E as Env>::Backend>) + Send>;
@@ -104,6 +104,7 @@ impl<E: Env> Applier<E> {
         while !entries.is_empty() {
             let rest = entries.split_off(entries.len().min(self.knobs.apply_entries_max));
             self.wait_for_room().await;
+            dawdle(&self.env, "apply: late").await;
             self.apply_batch(entries).await;
             self.compact_a_slice();
             self.flush_if_due();

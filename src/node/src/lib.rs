@@ -65,3 +65,15 @@ pub(crate) fn observe<E: env::Env>(env: &E, event: impl FnOnce() -> env::Event) 
         env.observe(&event());
     }
 }
+
+/// Waits a little where the simulator wants a task to be late (P10); nothing in production.
+pub(crate) async fn dawdle<E: env::Env>(env: &E, point: &'static str) {
+    if env.buggify(point) {
+        let micros = env.random() % LATE_MICROS_MAX;
+        let late = std::time::Duration::from_micros(micros);
+        env::Env::sleep_until(env, env.now() + late).await;
+    }
+}
+
+/// How late a task may be made, in microseconds.
+const LATE_MICROS_MAX: u64 = 50_000;

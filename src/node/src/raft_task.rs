@@ -8,7 +8,7 @@ mod proposals;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Index, Instant, MemberId, mark};
+use base::{Instant, MemberId, mark};
 use bytes::Bytes;
 use raft::{ConfState, Output, Raft};
 use tokio::sync::mpsc;
@@ -56,8 +56,8 @@ struct Driver<E: Env> {
     rounds: Rounds,
     read_retry: Option<Instant>,
     reads_refused: bool,
-    /// The first index that this member committed as the leader of its term.
-    led_from: Option<Index>,
+    /// Whether this member has committed as the leader of its term.
+    has_committed: bool,
     /// Whether the configuration names this member as its only voter.
     alone: bool,
     /// Whether recovery left a doubt that no leader has removed yet.
@@ -75,7 +75,7 @@ impl<E: Env> RaftTask<E> {
             rounds: Rounds::default(),
             read_retry: None,
             reads_refused: false,
-            led_from: None,
+            has_committed: false,
             alone: false,
             suspect: false,
             stopping: false,
@@ -190,7 +190,6 @@ impl<E: Env> Driver<E> {
                     self.suspect = false;
                     let _stopped = self.task.log.send(Job::ClearSuspect);
                 }
-                self.update_sole_leader();
             }
             Notice::Configure { change, answer } => {
                 // While a configuration may change, reads go through the quorum again.
@@ -293,7 +292,7 @@ impl<E: Env> Driver<E> {
             leader,
             last: self.task.raft.status().last,
         });
-        self.led_from = None;
+        self.has_committed = false;
         self.update_sole_leader();
         if role != Role::Leader || self.task.shared.term() != change.term {
             self.task.lessor.demote();
@@ -313,8 +312,9 @@ impl<E: Env> Driver<E> {
             by_counting: commit.counted,
         });
         self.task.shared.set_committed(commit.index);
-        if commit.counted && self.led_from.is_none() {
-            self.led_from = Some(commit.index);
+        if commit.counted && !self.has_committed {
+            self.has_committed = true;
+            self.update_sole_leader();
         }
     }
 
@@ -325,10 +325,9 @@ impl<E: Env> Driver<E> {
     }
 
     /// Keeps the flag under which reads skip the quorum: no other member can lead or acknowledge,
-    /// and everything acknowledged before this term is applied.
+    /// and everything acknowledged before this term is known to be committed.
     fn update_sole_leader(&self) {
-        let caught_up = self.led_from.is_some_and(|from| self.task.shared.applied() >= from);
-        self.task.shared.set_sole_leader(self.alone && caught_up);
+        self.task.shared.set_sole_leader(self.alone && self.has_committed);
     }
 
     /// Stopping: no new proposals, and a leader hands over to the member that is furthest.

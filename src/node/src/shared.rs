@@ -23,7 +23,7 @@ pub struct Shared {
     /// Written by the applier, after the view that contains the entry was published.
     applied: AtomicU64,
     /// Written by the Raft task: this member leads, has committed in its term and is the only
-    /// voter, so that no write can be acknowledged that it has not applied.
+    /// voter, so that all that is committed anywhere is at or below its own commit index.
     sole_leader: AtomicBool,
     /// Tasks that must end before the member has stopped.
     running: AtomicUsize,

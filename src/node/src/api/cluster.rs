@@ -44,10 +44,15 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn member_list(&self, caller: &Caller, request: pb::MemberListRequest) -> Answer {
         self.require_leader(caller)?;
-        if request.linearizable {
-            self.read_barrier().await?;
+        let barrier = match request.linearizable {
+            true => Some(self.read_barrier().await?),
+            false => None,
+        };
+        let view = self.inner.views.load();
+        if let Some(barrier) = barrier {
+            self.read_served(barrier, view.applied);
         }
-        let members = self.inner.views.load().rest.members.iter().map(message).collect();
+        let members = view.rest.members.iter().map(message).collect();
         Ok(encoded(&pb::MemberListResponse { header: self.member_header(), members }))
     }
 

@@ -9,7 +9,7 @@ use state::Reply;
 
 use tokio::sync::mpsc;
 
-use super::{Answer, Api, Caller};
+use super::{Answer, Api, Barrier, Caller};
 use crate::Completed;
 use crate::env::Env;
 use crate::error::{ApiError, Code};
@@ -25,21 +25,25 @@ impl<E: Env> Api<E> {
     pub async fn range(&self, caller: &Caller, request: RangeRequest) -> Answer {
         self.require_leader(caller)?;
         validate::range(&request)?;
-        if !request.serializable {
-            self.read_barrier().await?;
-        }
+        let barrier = match request.serializable {
+            true => None,
+            false => Some(self.read_barrier().await?),
+        };
         self.inner.metrics.ranges.add(1);
-        self.read_view(move |keys| keys.range(&request).map(mvcc::Answer::Range)).await
+        self.read_view(barrier, move |keys| keys.range(&request).map(mvcc::Answer::Range)).await
     }
 
     /// Reads from the current view: inline when the answer is in memory, else on the pool.
-    async fn read_view<R>(&self, read: R) -> Answer
+    async fn read_view<R>(&self, barrier: Option<Barrier>, read: R) -> Answer
     where
         R: FnOnce(&mvcc::View<super::Snapshot<E>>) -> Result<mvcc::Answer, mvcc::ReadError>
             + Send
             + 'static,
     {
         let view = self.inner.views.load();
+        if let Some(barrier) = barrier {
+            self.read_served(barrier, view.applied);
+        }
         let revision = view.keys.revision();
         let answer = match view.keys.is_memory_only() {
             true => read(&view.keys),
@@ -73,10 +77,14 @@ impl<E: Env> Api<E> {
     ) -> Result<mpsc::Receiver<Answer>, ApiError> {
         self.require_leader(caller)?;
         validate::range_stream(&request)?;
-        if !request.serializable {
-            self.read_barrier().await?;
-        }
+        let barrier = match request.serializable {
+            true => None,
+            false => Some(self.read_barrier().await?),
+        };
         let view = self.inner.views.load();
+        if let Some(barrier) = barrier {
+            self.read_served(barrier, view.applied);
+        }
         let header = self.kv_header(view.keys.revision());
         let mut stream = mvcc::RangeStream::new(request, self.inner.config.max_request_bytes);
         let (parts, taken) = mpsc::channel(STREAM_PARTS_MAX);
@@ -133,10 +141,12 @@ impl<E: Env> Api<E> {
         self.require_leader(caller)?;
         validate::txn(&request, self.inner.config.max_txn_ops)?;
         if is_read_only(&request) {
-            if !is_serializable(&request) {
-                self.read_barrier().await?;
-            }
-            return self.read_view(move |keys| keys.txn(&request).map(mvcc::Answer::Txn)).await;
+            let barrier = match is_serializable(&request) {
+                true => None,
+                false => Some(self.read_barrier().await?),
+            };
+            let read = move |keys: &mvcc::View<_>| keys.txn(&request).map(mvcc::Answer::Txn);
+            return self.read_view(barrier, read).await;
         }
         if state::has_put(&request) {
             self.check_space(mvcc::cost::txn(&request)).await?;

@@ -173,7 +173,7 @@ impl<E: Env> Api<E> {
         if self.inner.shared.leader() != self.inner.member {
             return Err(ApiError::NOT_LEADER);
         }
-        self.read_barrier().await?;
+        let _passed = self.read_barrier().await?;
         match self.inner.shared.leader() == self.inner.member {
             true => Ok(()),
             false => Err(ApiError::NOT_LEADER),

@@ -1,15 +1,25 @@
 //! Proposals: encode, register a waiter, hand to Raft, wait. And the read barrier.
 
-use base::{Instant, RequestId};
+use std::sync::atomic::Ordering;
+
+use base::{Index, Instant, RequestId};
 use bytes::Bytes;
 use prost::Message;
 use proto::etcdserverpb::{InternalRaftRequest, RequestHeader};
 
 use super::{Api, Caller};
-use crate::Completed;
-use crate::env::Env;
+use crate::env::{Env, Event};
 use crate::error::ApiError;
 use crate::raft_task::input::Command;
+use crate::{Completed, observe};
+
+/// What a linearizable read waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Barrier {
+    read: u64,
+    /// Applied here by the time the barrier is passed.
+    index: Index,
+}
 
 /// A future raced against the request timeout.
 pub(crate) async fn until<E: Env, T>(
@@ -90,28 +100,52 @@ impl<E: Env> Api<E> {
         ApiError::TIMEOUT
     }
 
-    /// Waits until this member's view is at least as new as every write that was acknowledged
-    /// before the call.
-    pub(crate) async fn read_barrier(&self) -> Result<(), ApiError> {
+    /// Waits until this member's view is at least as new as everything that was committed before
+    /// the call (R15).
+    pub(crate) async fn read_barrier(&self) -> Result<Barrier, ApiError> {
+        let read = self.read_arrives();
         let shared = &self.inner.shared;
-        if shared.is_sole_leader() {
-            return Ok(());
+        // The flag first: while it stands, nobody else commits, and this member knows of it.
+        let known = shared.is_sole_leader().then(|| shared.committed());
+        if let Some(index) = known.filter(|index| shared.applied() >= *index) {
+            return Ok(Barrier { read, index });
         }
         if shared.is_stopping() {
             return Err(ApiError::STOPPED);
         }
         let deadline = self.inner.env.now() + self.inner.config.request_timeout();
-        let confirmed = until(&self.inner.env, deadline, self.confirm());
-        let index = confirmed.await.unwrap_or(Err(ApiError::TIMEOUT))?;
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let confirmed = until(&self.inner.env, deadline, self.confirm());
+                confirmed.await.unwrap_or(Err(ApiError::TIMEOUT))?
+            }
+        };
         let applied = until(&self.inner.env, deadline, shared.wait_applied(index));
         match applied.await {
-            Some(true) => Ok(()),
+            Some(true) => Ok(Barrier { read, index }),
             Some(false) => Err(ApiError::STOPPED),
             None => Err(ApiError::TIMEOUT),
         }
     }
 
-    async fn confirm(&self) -> Result<base::Index, ApiError> {
+    /// Numbers a read for those who check what it is served from.
+    fn read_arrives(&self) -> u64 {
+        if !self.inner.env.observes() {
+            return 0;
+        }
+        let read = self.inner.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.env.observe(&Event::ReadArrived { read });
+        read
+    }
+
+    /// States from which applied entry on a read is served.
+    pub(super) fn read_served(&self, barrier: Barrier, applied: Index) {
+        let Barrier { read, index } = barrier;
+        observe(&self.inner.env, || Event::ReadServed { read, barrier: index, applied });
+    }
+
+    async fn confirm(&self) -> Result<Index, ApiError> {
         self.inner.arrivals.register().await.unwrap_or(Err(ApiError::STOPPED))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use base::{ClusterId, MemberId, RequestId};
 use proto::etcdserverpb::InternalRaftRequest;
@@ -123,6 +124,7 @@ fn share<E: Env>(
         cluster: identity.cluster,
         member: identity.member,
         ids: Arc::new(RequestIds::new(identity.member, env.unix_millis(), seen)),
+        reads: AtomicU64::new(0),
         waiters: Waiters::default(),
         arrivals: Arc::new(Arrivals::default()),
         shared: Arc::new(shared),

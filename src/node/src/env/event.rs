@@ -136,8 +136,15 @@ pub enum Event {
         /// The last released index.
         index: Index,
     },
+    /// A linearizable read arrived.
+    ReadArrived {
+        /// Its number, which the member gives anew in each boot.
+        read: u64,
+    },
     /// A linearizable read was served.
     ReadServed {
+        /// Its number.
+        read: u64,
         /// The read barrier's index.
         barrier: Index,
         /// The applied index of the view that served it.
