@@ -50,7 +50,14 @@ impl<E: Env> LogWriter<E> {
                 jobs.push(job);
             }
             if let Err(error) = self.process(jobs).await {
-                self.env.fail_stop(&format!("the log cannot be written: {error}"));
+                let remedy = match error.kind {
+                    DiskErrorKind::NoSpace => {
+                        "; free space on its disk and start the member again: nothing that was \
+                         acknowledged is lost"
+                    }
+                    _ => "",
+                };
+                self.env.fail_stop(&format!("the log cannot be written: {error}{remedy}"));
                 return;
             }
         }

@@ -34,9 +34,13 @@ where
     }
     logging::end_on_panic();
     greet(&config);
-    let ended = runtime().map(|runtime| runtime.block_on(until_end(config, serve)));
-    let ended = ended.map_err(|error| format!("the runtime cannot start: {error}"));
-    match ended.and_then(|ended| ended) {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => logging::stop_process(&format!("the runtime cannot start: {error}")),
+    };
+    // The runtime outlives the end of the process: dropped before, it would drop connections whose
+    // streams are still open, which their library takes for a broken invariant.
+    match runtime.block_on(until_end(config, serve)) {
         Ok(signal) => {
             logging::flush();
             signal.map_or(ExitCode::SUCCESS, |signal: EndSignal| signal.end_process())

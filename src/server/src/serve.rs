@@ -4,11 +4,12 @@
 //! then serve clients. Order of a stop: refuse new calls and drain, then stop the member, then the
 //! connections to peers.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use node::env::DiskError;
+use node::env::{DiskError, DiskErrorKind};
 use node::{Api, Node, marker};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -71,7 +72,12 @@ pub async fn serve(config: Config, stop: Stop) -> Result<(), String> {
 
 fn open_disk(config: &Config) -> Result<FileDisk, String> {
     let disk = FileDisk::open(&config.data_dir, config.wal_dir.as_deref());
-    let disk = disk.map_err(|error: DiskError| error.to_string())?;
+    let disk = disk.map_err(|error: DiskError| match error.kind {
+        DiskErrorKind::Locked => {
+            format!("{error}: stop it first, or choose another --data-dir")
+        }
+        _ => format!("{error}; choose a --data-dir that this user may write, or mend this one"),
+    })?;
     if !has_data(&config.data_dir) {
         config.check_bootstrap()?;
     }
@@ -94,22 +100,46 @@ impl Ports {
     async fn bind(config: &Config) -> Result<Ports, String> {
         let settings = listen_settings(config);
         Ok(Ports {
-            peer: bind_all(&config.listen_peer_urls, &settings).await?,
-            client: bind_all(&config.listen_client_urls, &settings).await?,
-            client_http: bind_all(&config.listen_client_http_urls, &settings).await?,
-            metrics: bind_all(&config.listen_metrics_urls, &settings).await?,
+            peer: bind_all(&config.listen_peer_urls, "listen-peer-urls", &settings).await?,
+            client: bind_all(&config.listen_client_urls, "listen-client-urls", &settings).await?,
+            client_http: bind_all(
+                &config.listen_client_http_urls,
+                "listen-client-http-urls",
+                &settings,
+            )
+            .await?,
+            metrics: bind_all(&config.listen_metrics_urls, "listen-metrics-urls", &settings)
+                .await?,
         })
     }
 }
 
-async fn bind_all(urls: &[String], settings: &ListenSettings) -> Result<Vec<Listener>, String> {
+async fn bind_all(
+    urls: &[String],
+    flag: &str,
+    settings: &ListenSettings,
+) -> Result<Vec<Listener>, String> {
     let mut listeners = Vec::new();
     for url in urls {
         let address = ListenAddress::parse(url).map_err(|error| error.to_string())?;
         let listener = Listener::bind(&address, settings).await;
-        listeners.push(listener.map_err(|error| format!("cannot listen on {url}: {error}"))?);
+        let failed = |error: std::io::Error| {
+            let remedy = unbound_remedy(error.kind());
+            format!("cannot listen on {url}: {error}; {remedy}, or choose another --{flag}")
+        };
+        listeners.push(listener.map_err(failed)?);
     }
     Ok(listeners)
+}
+
+/// What an operator can do about an address that cannot be bound.
+fn unbound_remedy(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::AddrInUse => "stop the other process that listens there",
+        ErrorKind::AddrNotAvailable => "give this machine that address",
+        ErrorKind::PermissionDenied => "let this user bind it",
+        _ => "mend the address",
+    }
 }
 
 /// What all ports for clients share.

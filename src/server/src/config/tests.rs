@@ -219,6 +219,26 @@ fn every_flag_that_is_not_built_ends_the_start() {
     assert_eq!(refused(discovery), expected);
 }
 
+/// The variable that sets a flag, and what comes of either.
+#[test]
+fn every_flag_has_a_variable_that_says_the_same() {
+    assert_eq!(table::all().count(), 111);
+    let outcome = |read: Result<Config, Exit>| match read {
+        Ok(config) => format!("{:?}", (config.node, config.data_dir, config.listen_client_urls)),
+        Err(exit) => format!("{exit:?}"),
+    };
+    // ETCD_VERSION is special: it is warned of.
+    for flag in table::all().filter(|flag| flag.name != "version") {
+        let value = other_value(flag);
+        let argument = [format!("--{}={value}", flag.name)];
+        let by_flag = outcome(Config::read(&argument, &Environment::new(), None));
+        let name = format!("ETCD_{}", flag.name.to_uppercase().replace('-', "_"));
+        let environment = Environment::from([(name.clone(), value)]);
+        let by_variable = outcome(Config::read(&[], &environment, None));
+        assert_eq!(by_variable, by_flag, "{name}");
+    }
+}
+
 #[test]
 fn gates_and_schemes_that_are_not_built_end_the_start() {
     let cases = [

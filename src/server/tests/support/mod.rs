@@ -4,6 +4,8 @@
 // Each test binary uses a part of this.
 #![allow(dead_code)]
 
+pub mod replication;
+pub mod small_disk;
 pub mod strace;
 
 use std::fs::File;
@@ -36,6 +38,7 @@ pub struct Member {
     pub dir: PathBuf,
     pub initial_cluster: String,
     pub arguments: Vec<String>,
+    pub log_path: PathBuf,
 }
 
 /// The members of a new cluster below a directory.
@@ -52,6 +55,7 @@ pub fn cluster(dir: &Path, size: usize) -> Vec<Member> {
         dir: dir.join(name(at)),
         initial_cluster: initial_cluster.clone(),
         arguments: Vec::new(),
+        log_path: dir.join(format!("{}.log", name(at))),
     };
     ports.iter().enumerate().map(member).collect()
 }
@@ -61,7 +65,8 @@ impl Member {
         format!("http://127.0.0.1:{}", self.client_port)
     }
 
-    fn flags(&self) -> Vec<String> {
+    /// Its command line, without the program.
+    pub fn flags(&self) -> Vec<String> {
         let client = self.client_url();
         let peer = format!("http://127.0.0.1:{}", self.peer_port);
         let mut flags = vec![
@@ -77,17 +82,13 @@ impl Member {
         flags
     }
 
-    fn log_path(&self) -> PathBuf {
-        self.dir.with_extension("log")
-    }
-
     /// Starts the member; `wrapper` is a program and its arguments in front of it.
     pub fn start_under(&self, wrapper: &[String]) -> Process {
         let binary = env!("CARGO_BIN_EXE_cairn").to_string();
         let mut words = wrapper.to_vec();
         words.push(binary);
         words.extend(self.flags());
-        let log = File::options().create(true).append(true).open(self.log_path());
+        let log = File::options().create(true).append(true).open(&self.log_path);
         let log = log.expect("the temporary directory is writable");
         let child = Command::new(&words[0])
             .args(&words[1..])
@@ -107,7 +108,7 @@ impl Member {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         let mut text = String::new();
-        if let Ok(mut file) = File::open(self.log_path()) {
+        if let Ok(mut file) = File::open(&self.log_path) {
             file.read_to_string(&mut text).expect("logs are text");
         }
         text
@@ -156,6 +157,20 @@ impl Process {
             assert!(began.elapsed() < patience, "did not end in {patience:?}:\n{}", log());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is a child").is_none()
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = std::fs::read_to_string(path).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.expect("the kernel says how much is resident") * 1024
     }
 
     /// Waits until it says that it serves.

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// One call: when it began and ended as positions in the trace, and its text.
+/// One call: when it began and ended as positions in the trace, when it ended in microseconds of
+/// the system's clock, and its text.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub began: usize,
     pub ended: usize,
+    pub ended_us: u64,
     pub text: String,
 }
 
@@ -20,8 +22,10 @@ pub fn wrapper(output: &Path) -> Vec<String> {
         "strace",
         "-f",
         "-y",
+        "-ttt",
+        "-T",
         "-s",
-        "8192",
+        "65536",
         "-e",
         calls,
         "-e",
@@ -32,26 +36,52 @@ pub fn wrapper(output: &Path) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
 }
 
-/// Parses a trace; calls that strace cut into an unfinished and a resumed line are joined.
+/// Parses a trace; calls that strace cut into an unfinished and a resumed line are joined. Times
+/// may be missing.
 pub fn parse(trace: &str) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut open: BTreeMap<&str, (usize, String)> = BTreeMap::new();
     for (at, line) in trace.lines().enumerate() {
         let Some((thread, text)) = line.split_once(' ') else { continue };
-        let text = text.trim_start();
+        let (time_us, text) = timed(text.trim_start());
         if let Some(begin) = text.strip_suffix(" <unfinished ...>") {
             open.insert(thread, (at, begin.to_string()));
-        } else if text.starts_with("<... ") {
+            continue;
+        }
+        let (text, took_us) = took(text);
+        if text.starts_with("<... ") {
             let rest = text.split_once("resumed>").map_or("", |(_, rest)| rest);
             if let Some((began, begin)) = open.remove(thread) {
-                calls.push(Call { began, ended: at, text: format!("{begin}{rest}") });
+                let text = format!("{begin}{rest}");
+                calls.push(Call { began, ended: at, ended_us: time_us, text });
             }
         } else {
-            calls.push(Call { began: at, ended: at, text: text.to_string() });
+            let ended_us = time_us + took_us;
+            calls.push(Call { began: at, ended: at, ended_us, text: text.to_string() });
         }
     }
     calls.sort_by_key(|call| call.began);
     calls
+}
+
+/// The time in front of a line, in microseconds, and the rest.
+fn timed(text: &str) -> (u64, &str) {
+    let split = text.split_once(' ').and_then(|(time, rest)| Some((micros(time)?, rest)));
+    split.map_or((0, text), |(time_us, rest)| (time_us, rest.trim_start()))
+}
+
+/// The time that a call took, which stands behind it, and the text without.
+fn took(text: &str) -> (&str, u64) {
+    let found = text.strip_suffix('>').and_then(|text| text.rsplit_once(" <"));
+    let found = found.and_then(|(rest, time)| Some((rest, micros(time)?)));
+    found.unwrap_or((text, 0))
+}
+
+fn micros(text: &str) -> Option<u64> {
+    let (seconds, rest) = text.split_once('.')?;
+    let (seconds, rest) =
+        (seconds.parse::<u64>().ok()?, rest.parse::<u64>().ok().filter(|_| rest.len() == 6)?);
+    Some(seconds * 1_000_000 + rest)
 }
 
 impl Call {
@@ -70,11 +100,59 @@ impl Call {
         self.is(&["fdatasync", "fsync"]) && self.text.contains(".wal") && self.text.contains("= 0")
     }
 
+    fn is_of_socket(&self) -> bool {
+        self.text.contains("<TCP") || self.text.contains("<socket:")
+    }
+
     /// Whether it took bytes from a socket.
     pub fn receives(&self) -> bool {
-        let from_socket = self.text.contains("<TCP") || self.text.contains("<socket:");
-        self.is(&["read", "readv", "recvfrom", "recvmsg"]) && from_socket
+        self.is(&["read", "readv", "recvfrom", "recvmsg"]) && self.is_of_socket()
     }
+
+    /// Whether it gave bytes to a socket.
+    pub fn sends(&self) -> bool {
+        self.is(&["write", "writev", "sendto", "sendmsg"]) && self.is_of_socket()
+    }
+
+    /// The bytes of all its strings, one after the other.
+    pub fn bytes(&self) -> Vec<u8> {
+        let text = self.text.as_bytes();
+        let mut bytes = Vec::new();
+        let (mut at, mut inside) = (0, false);
+        while at < text.len() {
+            match text[at] {
+                b'"' => inside = !inside,
+                b'\\' if inside => {
+                    let (byte, digits) = escaped(&text[at + 1..]);
+                    bytes.push(byte);
+                    at += digits;
+                }
+                byte if inside => bytes.push(byte),
+                _ => {}
+            }
+            at += 1;
+        }
+        bytes
+    }
+}
+
+/// The byte that an escape stands for, and how many characters it takes behind the backslash.
+fn escaped(text: &[u8]) -> (u8, usize) {
+    let digits = text.iter().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
+    if digits > 0 {
+        let octal =
+            text[..digits].iter().fold(0u32, |byte, digit| byte * 8 + u32::from(digit - b'0'));
+        return (octal as u8, digits);
+    }
+    let byte = match text.first() {
+        Some(b'n') => b'\n',
+        Some(b't') => b'\t',
+        Some(b'r') => b'\r',
+        Some(b'v') => 0x0b,
+        Some(b'f') => 0x0c,
+        other => other.copied().unwrap_or_default(),
+    };
+    (byte, 1)
 }
 
 /// Checks that each of the marks, sent one after the other's answer, was written to the log and
