@@ -158,6 +158,11 @@ impl Checks {
         &self.ghost
     }
 
+    /// A member has learned its id.
+    pub fn identify(&mut self, member: usize, id: MemberId) {
+        self.ghost.ids[member] = id;
+    }
+
     /// How often each property was judged.
     #[must_use]
     pub fn tally(&self) -> &Tally {

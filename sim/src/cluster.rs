@@ -29,6 +29,13 @@ pub fn peer_url(member: usize) -> String {
     format!("http://m{}:2380", member + 1)
 }
 
+/// The member that listens at a peer URL.
+#[must_use]
+pub fn member_at(url: &str) -> Option<usize> {
+    let number = url.strip_prefix("http://m")?.strip_suffix(":2380")?;
+    number.parse::<usize>().ok()?.checked_sub(1)
+}
+
 /// A member that runs.
 #[derive(Clone)]
 pub struct Running {

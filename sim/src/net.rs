@@ -10,10 +10,11 @@ pub mod link;
 pub mod snapshot;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use base::{Instant, MemberId, Prng};
+use base::{ClusterId, Instant, MemberId, Prng};
 use raft::Message;
 use tokio::sync::mpsc;
 
@@ -40,6 +41,10 @@ pub struct Port {
     senders: PortSenders,
     incarnation: u64,
     since: Instant,
+    /// Who it is, once it knows.
+    identity: Option<(MemberId, ClusterId)>,
+    /// Whom it turns away, because its log has removed them.
+    removed: BTreeSet<MemberId>,
 }
 
 /// What a message's journey shall be.
@@ -64,7 +69,25 @@ impl Network {
     }
 
     fn number(&self, id: MemberId) -> Option<usize> {
-        self.ids.iter().position(|&known| known == id)
+        self.ids.iter().position(|&known| known == id && !known.is_zero())
+    }
+
+    /// A member has learned its id.
+    pub fn identify(&mut self, member: usize, id: MemberId, cluster: ClusterId) {
+        self.ids[member] = id;
+        if let Some(port) = &mut self.ports[member] {
+            port.identity = Some((id, cluster));
+        }
+    }
+
+    /// Whether a member that is up would turn this one away, could both talk now.
+    fn turns_away(&self, by: usize, member: usize) -> bool {
+        let count = self.ids.len();
+        let (there, back) = (&self.links[member * count + by], &self.links[by * count + member]);
+        let port = self.ports[by].as_ref();
+        !there.is_cut
+            && !back.is_cut
+            && port.is_some_and(|port| port.removed.contains(&self.ids[member]))
     }
 
     fn link(&mut self, from: usize, to: usize) -> &mut Link {

@@ -117,14 +117,14 @@ fn build(plan: &Plan, prng: &mut Prng, verbose: bool) -> World {
             disk.faults.sync_mean = Duration::from_micros(plan.sync_mean_us);
             disk.faults.crash = plan.crash;
             Seat {
-                id: member_id(&[peer_url(member)], TOKEN, None),
+                id: Mutex::new(member_id(&[peer_url(member)], TOKEN, None)),
                 disk: Arc::new(Mutex::new(disk)),
                 store: Arc::default(),
                 clock: plan.cluster.clocks[member],
             }
         })
         .collect();
-    let ids = seats.iter().map(|seat| seat.id).collect();
+    let ids = seats.iter().map(Seat::id).collect();
     let settings = settings(plan);
     let world = World::new(seats, Checks::new(ids, settings), prng, Trace::new(verbose));
     let mut net = lock(&world.net);

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use base::{Instant, MemberId, Prng};
+use base::{ClusterId, Instant, MemberId, Prng};
 use node::env::{Event, Role};
 use tokio::sync::Notify;
 
@@ -24,14 +24,22 @@ use crate::trace::Trace;
 
 /// One member's place in the world: what outlives its restarts.
 pub struct Seat {
-    /// Its id.
-    pub id: MemberId,
+    /// Its id; zero until a member that joins has learned it.
+    pub id: Mutex<MemberId>,
     /// Its disk.
     pub disk: Arc<Mutex<DiskImage>>,
     /// Its backend.
     pub store: Arc<Mutex<Store>>,
     /// Its clock.
     pub clock: MemberClock,
+}
+
+impl Seat {
+    /// Its id; zero while unknown.
+    #[must_use]
+    pub fn id(&self) -> MemberId {
+        *lock(&self.id)
+    }
 }
 
 /// The world of one run.
@@ -87,7 +95,7 @@ impl World {
     /// A world at the beginning of time.
     #[must_use]
     pub fn new(seats: Vec<Seat>, checks: Checks, prng: &mut Prng, trace: Trace) -> World {
-        let ids = seats.iter().map(|seat| seat.id).collect();
+        let ids = seats.iter().map(Seat::id).collect();
         let excused = Mutex::new(vec![false; seats.len()]);
         World {
             clock: Clock::current(),
@@ -128,7 +136,14 @@ impl World {
     /// The number of the member with this id.
     #[must_use]
     pub fn member_of(&self, id: MemberId) -> Option<usize> {
-        self.seats.iter().position(|seat| seat.id == id)
+        self.seats.iter().position(|seat| seat.id() == id && !id.is_zero())
+    }
+
+    /// A member has learned who it is.
+    pub fn identify(&self, member: usize, id: MemberId, cluster: ClusterId) {
+        *lock(&self.seats[member].id) = id;
+        lock(&self.net).identify(member, id, cluster);
+        lock(&self.checks).identify(member, id);
     }
 
     /// Counts something by name.

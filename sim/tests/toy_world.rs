@@ -21,13 +21,13 @@ fn world(members: u64, seed: u64) -> Arc<World> {
     let mut prng = Prng::new(seed);
     let seats: Vec<Seat> = (1..=members)
         .map(|id| Seat {
-            id: MemberId(id),
+            id: Mutex::new(MemberId(id)),
             disk: Arc::new(Mutex::new(DiskImage::new(prng.fork()))),
             store: Arc::default(),
             clock: MemberClock { offset_nanos: id * 1_000, drift_ppm: 0 },
         })
         .collect();
-    let ids = seats.iter().map(|seat| seat.id).collect();
+    let ids = seats.iter().map(Seat::id).collect();
     let checks = Checks::new(ids, model::Settings::default());
     Arc::new(World::new(seats, checks, &mut prng, Trace::new(false)))
 }
@@ -37,7 +37,7 @@ fn boot(world: &Arc<World>, member: usize) -> (Life, SimEnv) {
     let node = handle.create_node().build();
     let life = world.begin_life(member);
     let net = open_port(&life);
-    let peers = world.seats.iter().map(|seat| PeerAddress { id: seat.id, urls: Vec::new() });
+    let peers = world.seats.iter().map(|seat| PeerAddress { id: seat.id(), urls: Vec::new() });
     net.set_peers(peers.collect());
     (life.clone(), SimEnv::new(life, net, node))
 }
@@ -57,7 +57,7 @@ fn hint() -> raft::RejectHint {
 
 /// A member that writes numbers to a file, syncs some of them, and sends them around.
 async fn toy(env: SimEnv, to: u64) {
-    let from = env.life().seat().id.get();
+    let from = env.life().seat().id().get();
     let disk = env.disk().clone();
     let file = disk.create("numbers").await.expect("a new disk");
     disk.sync_dir("").await.expect("no fault");

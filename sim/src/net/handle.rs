@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use base::{Instant, MemberId};
+use base::{ClusterId, Instant, MemberId};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use node::env::{CallError, Net, PeerAddress, PeerCall, PeerRequest, PeerResponse};
@@ -23,6 +23,9 @@ use crate::world::Life;
 /// Time until a refused connection is noticed.
 const REFUSED_TIME: Duration = Duration::from_millis(1);
 
+/// Time between two attempts to read a peer's streams.
+const REDIAL_TIME: Duration = Duration::from_secs(1);
+
 /// What the network holds of a port.
 pub struct PortSenders {
     pub(super) messages: mpsc::Sender<Message>,
@@ -35,6 +38,9 @@ struct Receivers {
     calls: Mutex<mpsc::Receiver<PeerCall>>,
     snapshots: Mutex<mpsc::Receiver<SimSnapshot>>,
     peers: Mutex<BTreeSet<MemberId>>,
+    /// Members that were met before the log named them.
+    guests: Mutex<BTreeSet<MemberId>>,
+    removed: Mutex<BTreeSet<MemberId>>,
     unreachable: Mutex<BTreeSet<MemberId>>,
 }
 
@@ -56,12 +62,16 @@ pub fn open_port(life: &Life) -> SimNet {
         senders: PortSenders { messages, calls, snapshots },
         incarnation: life.incarnation(),
         since: world.clock.now(),
+        identity: None,
+        removed: BTreeSet::new(),
     });
     let receivers = Receivers {
         messages: Mutex::new(message_receiver),
         calls: Mutex::new(call_receiver),
         snapshots: Mutex::new(snapshot_receiver),
         peers: Mutex::default(),
+        guests: Mutex::default(),
+        removed: Mutex::default(),
         unreachable: Mutex::default(),
     };
     SimNet { life: life.clone(), receivers: Arc::new(receivers) }
@@ -102,6 +112,12 @@ impl SimNet {
         Some((port.senders.calls.clone(), port.senders.snapshots.clone(), port.incarnation))
     }
 
+    /// The cluster of a member that is up and knows who it is.
+    fn cluster_of(&self, to: usize) -> Option<ClusterId> {
+        let net = lock(&self.life.world().net);
+        Some(net.ports[to].as_ref()?.identity?.1)
+    }
+
     async fn ask(&self, to: usize, request: PeerRequest) -> Result<PeerResponse, CallError> {
         let clock = &self.life.world().clock;
         match self.route(to) {
@@ -112,8 +128,11 @@ impl SimNet {
                 return Err(CallError::Unreachable("connection refused".into()));
             }
         }
+        if self.cluster_of(to).is_none() {
+            return Err(CallError::Refused("the member is not ready".into()));
+        }
         let (answer, answered) = oneshot::channel();
-        let from = self.life.seat().id;
+        let from = self.life.seat().id();
         if let Some((calls, _, _)) = self.port(to) {
             let request = self.written_and_read(&request);
             let _ = calls.try_send(PeerCall { from, request, answer });
@@ -144,8 +163,68 @@ impl SimNet {
 impl Net for SimNet {
     type Snapshot = SimSnapshot;
 
+    fn identify(&self, member: MemberId, cluster: ClusterId) {
+        if self.life.is_alive() {
+            self.life.world().identify(self.life.member(), member, cluster);
+        }
+    }
+
     fn set_peers(&self, peers: Vec<PeerAddress>) {
         *lock(&self.receivers.peers) = peers.into_iter().map(|peer| peer.id).collect();
+    }
+
+    fn introduce(&self, peers: Vec<PeerAddress>) {
+        lock(&self.receivers.guests).extend(peers.into_iter().map(|peer| peer.id));
+    }
+
+    fn set_removed(&self, removed: Vec<MemberId>) {
+        let removed: BTreeSet<MemberId> = removed.into_iter().collect();
+        if self.life.is_alive()
+            && let Some(port) = &mut lock(&self.life.world().net).ports[self.life.member()]
+        {
+            port.removed.clone_from(&removed);
+        }
+        lock(&self.receivers.guests).retain(|id| !removed.contains(id));
+        *lock(&self.receivers.removed) = removed;
+    }
+
+    /// Streams are dialled again and again; here somebody looks whether one is refused.
+    async fn told_removed(&self) -> MemberId {
+        let world = self.life.world();
+        loop {
+            world.clock.sleep(REDIAL_TIME).await;
+            let known = lock(&self.receivers.peers).clone();
+            let net = lock(&world.net);
+            let by = known.into_iter().find(|&id| {
+                net.number(id).is_some_and(|by| net.turns_away(by, self.life.member()))
+            });
+            if let Some(by) = by {
+                return by;
+            }
+        }
+    }
+
+    async fn call_url(
+        &self,
+        url: String,
+        request: PeerRequest,
+        deadline: Instant,
+    ) -> Result<(ClusterId, PeerResponse), CallError> {
+        let world = self.life.world();
+        let Some(number) = crate::cluster::member_at(&url).filter(|&at| at < world.seats.len())
+        else {
+            return Err(CallError::Unreachable(format!("{url}: no such host")));
+        };
+        world.count("net: calls before an identity");
+        let until = self.life.seat().clock.to_world(deadline);
+        let ask = pin!(self.ask(number, request));
+        match select(ask, world.clock.sleep_until(until)).await {
+            Either::Left((answer, _)) => {
+                let answer = answer?;
+                Ok((self.cluster_of(number).unwrap_or(ClusterId(0)), answer))
+            }
+            Either::Right(_) => Err(CallError::TimedOut),
+        }
     }
 
     fn send(&self, message: Message) {
@@ -156,11 +235,17 @@ impl Net for SimNet {
         let member = self.life.member();
         world.sent(member, &message);
         let to = message.to;
-        let Some(number) = self.number(to) else { return };
-        if !lock(&self.receivers.peers).contains(&to) {
+        let is_known =
+            lock(&self.receivers.peers).contains(&to) || lock(&self.receivers.guests).contains(&to);
+        if !is_known {
             world.count("net: not a peer");
             return;
         }
+        let Some(number) = self.number(to) else {
+            // It was added and has never started.
+            lock(&self.receivers.unreachable).insert(to);
+            return;
+        };
         world.record(member + 1, "send", &[number as u64, message.term.get()]);
         if !transmit(world, member, number, message) {
             lock(&self.receivers.unreachable).insert(to);
@@ -168,8 +253,18 @@ impl Net for SimNet {
     }
 
     async fn receive(&self) -> Message {
-        let message = receive(&self.receivers.messages).await;
         let world = self.life.world();
+        let message = loop {
+            let message = receive(&self.receivers.messages).await;
+            if !lock(&self.receivers.removed).contains(&message.from) {
+                break message;
+            }
+            world.count("net: from a removed member");
+        };
+        if !lock(&self.receivers.peers).contains(&message.from) {
+            // It says where it listens: a member that lags must be able to answer.
+            lock(&self.receivers.guests).insert(message.from);
+        }
         let from = world.member_of(message.from).unwrap_or(usize::MAX);
         world.record(self.life.member() + 1, "receive", &[from as u64, message.term.get()]);
         message

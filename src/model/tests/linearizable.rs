@@ -174,3 +174,24 @@ fn a_full_memory_is_no_verdict() {
     let calls = history(3, Weights::default(), 0.0);
     assert_eq!(check(&Oracle::default(), &calls, 10), Verdict::Undecided);
 }
+
+#[test]
+fn a_transaction_of_serializable_reads_may_be_stale() {
+    let range = |serializable| pb::RangeRequest { key: "a".into(), serializable, ..range_all() };
+    let txn = |serializable| {
+        let request = pb::request_op::Request::RequestRange(range(serializable));
+        let success = vec![pb::RequestOp { request: Some(request) }];
+        let txn = pb::TxnRequest { success, ..Default::default() };
+        pb::InternalRaftRequest { txn: Some(txn), ..Default::default() }
+    };
+    let mut oracle = Oracle::default();
+    let (stale, fresh) =
+        (call(&mut oracle, (5, 6), txn(true)), call(&mut oracle, (5, 6), txn(false)));
+    let write = call(&mut oracle, (1, 2), put("a", "1"));
+    accepts(&[write.clone(), stale]);
+    assert!(text(&[write, fresh]).contains("txn"));
+}
+
+fn range_all() -> pb::RangeRequest {
+    pb::RangeRequest { range_end: "z".into(), ..Default::default() }
+}

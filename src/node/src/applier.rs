@@ -156,7 +156,11 @@ impl<E: Env> Applier<E> {
         };
         let change = admitted.then(|| decode_change(entry.kind, &entry.data)).flatten();
         let (answer, configured) = oneshot::channel();
-        self.notices.send(Notice::Configure { change, answer }).ok()?;
+        let removed = match &decoded {
+            Some((_, state::MemberChange::Remove(id))) if admitted => Some(*id),
+            _ => None,
+        };
+        self.notices.send(Notice::Configure { change, removed, answer }).ok()?;
         let conf_state = configured.await.ok()?;
         observe(&self.env, || Event::Configured {
             index: entry.index,
@@ -246,9 +250,14 @@ impl<E: Env> Applier<E> {
         let _stopping = self.notices.send(Notice::Applied(batch.last));
     }
 
-    /// Tells the network where the other members are.
+    /// Tells the network where the other members are and who was removed for ever.
     pub(crate) fn publish_peers(&self) {
-        let others = self.machine.members().iter().filter(|m| m.member_id() != self.own);
+        let members = self.machine.members();
+        self.env.net().set_removed(members.removed().collect());
+        if members.is_removed(self.own) {
+            self.shared.set_removed();
+        }
+        let others = members.iter().filter(|m| m.member_id() != self.own);
         let address =
             |m: &state::Member| PeerAddress { id: m.member_id(), urls: m.peer_urls.clone() };
         self.env.net().set_peers(others.map(address).collect());

@@ -4,15 +4,18 @@
 //! decides nothing by itself: what a damaged log means is the log's decision.
 
 mod identity;
+mod join;
 mod recover;
 mod start;
 
-use base::{ClusterId, MemberId};
+use base::MemberId;
 
+use self::identity::Identity;
+pub use self::join::JoinError;
 pub use self::start::Node;
 use crate::config::NodeConfig;
 use crate::env::{DiskError, Env, Net};
-use crate::marker::{self, Marker, MarkerError};
+use crate::marker::{self, MarkerError};
 
 /// Why a member cannot start. Nothing was lost; each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -25,20 +28,30 @@ pub enum BootError {
     Marker(#[from] MarkerError),
     /// The directory belongs to another member or cluster.
     #[error(
-        "the data directory belongs to member {found_member} of cluster {found_cluster}, but the \
-         configuration describes member {member} of cluster {cluster}; use another --data-dir, or \
-         the --name, --initial-cluster and --initial-cluster-token it was created with"
+        "the data directory belongs to {found}, but the configuration describes member {described}; \
+         use another --data-dir, or the --name and --initial-cluster-token it was created with"
     )]
     OtherMember {
         /// What the directory says.
-        found_member: MemberId,
-        /// What the directory says.
-        found_cluster: ClusterId,
+        found: String,
         /// What the configuration says.
-        member: MemberId,
-        /// What the configuration says.
-        cluster: ClusterId,
+        described: String,
     },
+    /// The directory was made and never got a log, and the configuration has changed since.
+    #[error(
+        "the data directory of member {0} holds no log, and --initial-cluster describes another \
+         member; start it with the --initial-cluster it was created with, or delete the directory"
+    )]
+    NoLog(MemberId),
+    /// The running cluster does not let the member in.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// The member was removed.
+    #[error(
+        "member {0} was removed from its cluster and cannot start again; to bring it back, delete \
+         its data directory, run `member add`, and start it with --initial-cluster-state=existing"
+    )]
+    Removed(MemberId),
     /// The own name is not in the initial cluster.
     #[error("couldn't find local name \"{0}\" in the initial cluster configuration")]
     NameMissing(String),
@@ -48,9 +61,6 @@ pub enum BootError {
     /// The backend cannot be read.
     #[error("{0}")]
     Backend(String),
-    /// A way to start that is not built.
-    #[error("not supported yet: {0}")]
-    NotSupported(&'static str),
 }
 
 /// Starts a member: when this returns, it takes part in its cluster.
@@ -58,17 +68,19 @@ pub enum BootError {
 /// # Errors
 /// See [`BootError`].
 pub async fn boot<E: Env>(env: E, config: NodeConfig) -> Result<Node<E>, BootError> {
-    let identity = identity::Identity::of(&config)?;
-    let marker = marker::read(env.disk()).await?;
-    let identity = match &marker {
-        Some(marker) => identity.of_marker(marker)?,
+    let identity = match marker::read(env.disk()).await? {
+        Some(marker) => Identity::of_marker(&config, &marker)?,
         None => {
-            let marker = Marker::new(identity.cluster, identity.member);
-            marker::write(env.disk(), &marker).await?;
+            let identity = Identity::of_first_start(&env, &config).await?;
+            marker::write(env.disk(), &identity.marker(&config)).await?;
             identity
         }
     };
     env.net().identify(identity.member, identity.cluster);
+    env.net().introduce(identity.met.clone());
     let recovered = recover::recover(&env, &config, &identity).await?;
+    if recovered.machine.members().is_removed(identity.member) {
+        return Err(BootError::Removed(identity.member));
+    }
     Ok(start::start(env, config, identity, recovered))
 }

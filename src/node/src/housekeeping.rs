@@ -8,7 +8,7 @@ use proto::membershippb::{Attributes, ClusterMemberAttrSetRequest, ClusterVersio
 
 use crate::api::{Api, Caller};
 use crate::env::{Env, Net, PeerRequest, PeerResponse, Role};
-use crate::version;
+use crate::version::{self, minor};
 
 /// How often the leader looks at the members' versions.
 const VERSION_CHECK: Duration = Duration::from_secs(4);
@@ -96,9 +96,4 @@ async fn lowest_version<E: Env>(api: &Api<E>, members: &[state::Member]) -> Opti
         }
     }
     Some(lowest)
-}
-
-fn minor(version: &str) -> Option<(u64, u64)> {
-    let mut parts = version.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

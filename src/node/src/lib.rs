@@ -35,6 +35,7 @@ pub mod metrics;
 pub mod peer;
 mod peer_calls;
 mod raft_task;
+mod removal;
 mod shared;
 mod snapshots;
 mod space;
@@ -44,9 +45,10 @@ mod waiters;
 mod watch_task;
 
 pub use api::{Answer, Api, Caller, Overview};
-pub use boot::{BootError, Node, boot};
+pub use boot::{BootError, JoinError, Node, boot};
 pub use config::{AutoCompaction, InitialMember, InitialState, Knobs, NodeConfig};
 pub use error::{ApiError, Code};
+pub use removal::Removal;
 pub use shared::Shared;
 
 /// What an applied request answered, with the store's revision after it.

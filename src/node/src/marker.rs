@@ -30,6 +30,15 @@ pub struct Marker {
     /// The version that created the directory.
     #[serde(rename = "created-by")]
     pub created_by: String,
+    /// The member's name at its first start; absent in older directories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The cluster token at its first start; absent in older directories.
+    #[serde(rename = "cluster-token", default, skip_serializing_if = "Option::is_none")]
+    pub cluster_token: Option<String>,
+    /// Whether the member joined a running cluster: its log then begins empty.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub joined: bool,
 }
 
 /// Why a data directory cannot be used.
@@ -70,6 +79,9 @@ impl Marker {
             cluster: cluster.to_string(),
             member: member.to_string(),
             created_by: format!("cairn {}", env!("CARGO_PKG_VERSION")),
+            name: None,
+            cluster_token: None,
+            joined: false,
         }
     }
 
@@ -157,7 +169,10 @@ mod tests {
     fn a_newer_or_damaged_marker_is_told_apart() {
         let marker = Marker::new(ClusterId(0xabc), MemberId(0x12));
         let text = serde_json::to_vec(&marker).expect("plain data");
-        assert_eq!(parse(&text), Ok(marker));
+        assert_eq!(parse(&text), Ok(marker.clone()));
+        let joined = Marker { joined: true, name: Some("m".into()), ..marker };
+        let text = serde_json::to_vec(&joined).expect("plain data");
+        assert_eq!(parse(&text), Ok(joined));
         let newer = br#"{"format":2,"created-by":"cairn 9","surprise":[1]}"#;
         let expected = MarkerError::Newer { found: 2, created_by: "cairn 9".into() };
         assert_eq!(parse(newer), Err(expected));

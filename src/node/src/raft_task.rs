@@ -5,6 +5,7 @@
 pub(crate) mod input;
 mod proposals;
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,9 @@ const READ_RETRY: Duration = Duration::from_millis(500);
 /// Inputs taken in one go before the core's output is looked at.
 const BATCH_MAX: usize = 4096;
 
+/// Forwarded configuration changes that may wait; further ones are left to the core to refuse.
+const DEFERRED_MAX: usize = 64;
+
 /// Everything the Raft task is given.
 pub(crate) struct RaftTask<E: Env> {
     pub env: E,
@@ -47,6 +51,8 @@ pub(crate) struct RaftTask<E: Env> {
     pub lessor: Arc<Lessor>,
     pub waiters: Waiters<Outcome>,
     pub ids: Arc<RequestIds>,
+    /// Members that the log has removed: what they still say is not heard (MB2).
+    pub removed: BTreeSet<MemberId>,
 }
 
 /// The state of the running task.
@@ -62,6 +68,8 @@ struct Driver<E: Env> {
     alone: bool,
     /// Whether recovery left a doubt that no leader has removed yet.
     suspect: bool,
+    /// Configuration changes of other members that wait until the present one is applied.
+    deferred: VecDeque<raft::Message>,
     stopping: bool,
 }
 
@@ -78,6 +86,7 @@ impl<E: Env> RaftTask<E> {
             has_committed: false,
             alone: false,
             suspect: false,
+            deferred: VecDeque::new(),
             stopping: false,
         };
         let status = driver.task.raft.status();
@@ -116,7 +125,7 @@ impl<E: Env> Driver<E> {
             match wake {
                 Wake::Notice(notice) => self.on_notice(notice),
                 Wake::Command(command) => self.on_command(command),
-                Wake::Message(message) => self.task.raft.step(message),
+                Wake::Message(message) => self.on_message(message),
                 Wake::Reads | Wake::Time => {}
                 Wake::Ended => return,
             }
@@ -126,6 +135,7 @@ impl<E: Env> Driver<E> {
             for peer in net.take_unreachable() {
                 self.task.raft.report_unreachable(peer);
             }
+            self.hand_over_deferred();
             self.proposals.hand_over(&mut self.task.raft);
             self.carry_out();
             if self.stopping && !self.must_hand_over() {
@@ -174,6 +184,34 @@ impl<E: Env> Driver<E> {
         }
     }
 
+    /// The network turns removed members away, but what was under way when the removal was applied
+    /// may still arrive.
+    fn on_message(&mut self, message: raft::Message) {
+        if self.task.removed.contains(&message.from) {
+            mark!("membership: message of a removed member ignored");
+            return;
+        }
+        if changes_configuration(&message)
+            && self.task.raft.has_unapplied_change()
+            && self.deferred.len() < DEFERRED_MAX
+        {
+            mark!("membership: forwarded change waits for the one before");
+            self.deferred.push_back(message);
+            return;
+        }
+        self.task.raft.step(message);
+    }
+
+    /// A change that another member proposed right after one that it saw applied is not refused
+    /// because this leader applies a little later.
+    fn hand_over_deferred(&mut self) {
+        while !self.deferred.is_empty() && !self.task.raft.has_unapplied_change() {
+            if let Some(message) = self.deferred.pop_front() {
+                self.task.raft.step(message);
+            }
+        }
+    }
+
     fn on_notice(&mut self, notice: Notice) {
         let raft = &mut self.task.raft;
         match notice {
@@ -191,7 +229,8 @@ impl<E: Env> Driver<E> {
                     let _stopped = self.task.log.send(Job::ClearSuspect);
                 }
             }
-            Notice::Configure { change, answer } => {
+            Notice::Configure { change, removed, answer } => {
+                self.task.removed.extend(removed);
                 // While a configuration may change, reads go through the quorum again.
                 self.task.shared.set_sole_leader(false);
                 let change = change.unwrap_or_else(crate::convert::without_effect);
@@ -361,5 +400,12 @@ impl<E: Env> Driver<E> {
     fn must_hand_over(&self) -> bool {
         let status = self.task.raft.status();
         status.role == raft::Role::Leader && status.transferee.is_some()
+    }
+}
+
+fn changes_configuration(message: &raft::Message) -> bool {
+    match &message.body {
+        raft::Body::Propose { entries } => entries.iter().any(|(kind, _)| kind.is_configuration()),
+        _ => false,
     }
 }

@@ -38,6 +38,9 @@ pub struct Shared {
     /// Woken after leader, term or role changed.
     pub role_changed: Notify,
     became_ready: Notify,
+    /// Set once by the applier, when the log has removed this member.
+    removed: AtomicBool,
+    became_removed: Notify,
     /// Woken when the member stops.
     pub stopped: Notify,
     /// Leader changes seen, of any kind.
@@ -138,6 +141,20 @@ impl Shared {
         ready.as_mut().enable();
         if !self.is_ready() {
             ready.await;
+        }
+    }
+
+    pub(crate) fn set_removed(&self) {
+        self.removed.store(true, Ordering::Release);
+        self.became_removed.notify_waiters();
+    }
+
+    /// Waits until this member has applied its own removal.
+    pub(crate) async fn wait_removed(&self) {
+        let mut removed = std::pin::pin!(self.became_removed.notified());
+        removed.as_mut().enable();
+        if !self.removed.load(Ordering::Acquire) {
+            removed.await;
         }
     }
 

@@ -8,3 +8,10 @@ pub const CLUSTER: &str = "3.7.0";
 
 /// The lowest cluster version that a peer may have.
 pub const MIN_CLUSTER: &str = "3.0.0";
+
+/// Major and minor number; `None` when it is no version.
+#[must_use]
+pub fn minor(version: &str) -> Option<(u64, u64)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}

@@ -217,6 +217,13 @@ impl Raft {
         self.log.apply_to(index);
     }
 
+    /// Whether the log holds a configuration change that is not applied yet; a leader takes no
+    /// other one meanwhile.
+    #[must_use]
+    pub fn has_unapplied_change(&self) -> bool {
+        self.log.has_unapplied_change()
+    }
+
     /// A message in the present term that implies nothing durable.
     fn send(&mut self, to: MemberId, body: Body) {
         let message = Message { from: self.id, to, term: self.term, body };

@@ -132,7 +132,9 @@ impl Config {
     pub fn check_bootstrap(&self) -> Result<(), String> {
         let cluster = cluster::parse(&self.initial_cluster)?;
         let name = &self.node.name;
-        cluster::check(&cluster, &self.initial_cluster, name, &self.advertise_peer_urls)
+        let is_new = self.node.initial_state == node::InitialState::New;
+        let advertised = is_new.then_some(&self.advertise_peer_urls[..]);
+        cluster::check(&cluster, &self.initial_cluster, name, advertised)
     }
 }
 

@@ -9,12 +9,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::MemberId;
 use node::env::{DiskError, DiskErrorKind};
-use node::{Api, Node, marker};
+use node::{Api, Node, Removal, marker};
+use state::Member;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, commit};
+use crate::config::{Config, cluster, commit};
 use crate::env::{FileDisk, FjallBackend, TokioEnv};
 use crate::grpc::{GrpcSettings, Router};
 use crate::http::{ClientPort, Endpoints, HttpSettings, MetricsPort};
@@ -27,6 +29,9 @@ use crate::run::say_ready;
 
 /// Where the backend lives within the data directory.
 const BACKEND_DIRECTORY: &str = "member/backend";
+
+/// How often a member that waits says so.
+const WAITING_SAID: Duration = Duration::from_secs(3);
 
 /// How long calls that are under way may hold up a stop; the member itself needs the rest.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -53,21 +58,68 @@ pub async fn serve(config: Config, stop: Stop) -> Result<(), String> {
     let peer_stop = peer_switch.observer();
     let peers = spawn_port(ports.peer, PeerPort::new(&net), &settings, peer_stop);
     let node = node::boot(env, config.node.clone()).await.map_err(|error| error.to_string())?;
-    let clients = tokio::select! {
-        biased;
-        () = stop.stopped() => Vec::new(),
-        () = node.ready() => {
-            let clients = Clients { config: &config, metrics, settings, stop: stop.clone() };
-            clients.serve(&node, ports.client, ports.client_http, ports.metrics)
-        }
+    // A member that was removed ends its own client ports; the process' stop ends them too.
+    let client_switch = StopSwitch::new();
+    let mut clients = Vec::new();
+    let serving = async {
+        ready(&node).await;
+        let stop = client_switch.observer();
+        let ports_of = Clients { config: &config, metrics, settings, stop };
+        clients = ports_of.serve(&node, ports.client, ports.client_http, ports.metrics);
+        std::future::pending::<()>().await;
     };
-    stop.stopped().await;
+    let api = node.api();
+    tokio::select! {
+        biased;
+        () = stop.stopped() => {}
+        how = api.removed() => say_removed(&config, node.member(), how),
+        () = serving => {}
+    }
+    client_switch.stop();
     finish(clients).await;
     node.stop().await;
     net.close();
     peer_switch.stop();
     finish(vec![peers]).await;
     Ok(())
+}
+
+/// Waits until the member serves, and says meanwhile for whom it waits.
+async fn ready(node: &Node<Env>) {
+    loop {
+        tokio::select! {
+            biased;
+            () = node.ready() => return,
+            () = tokio::time::sleep(WAITING_SAID) => {}
+        }
+        let missing: Vec<String> = node.unconnected().iter().map(named).collect();
+        match missing.is_empty() {
+            true => tracing::info!("waiting for a leader, which needs a quorum of the members"),
+            false => tracing::warn!(peers = missing.join(" "), "waiting for peers"),
+        }
+    }
+}
+
+/// A member's name, or its id before it has one, and where it listens.
+fn named(member: &Member) -> String {
+    match member.name.as_str() {
+        "" => cluster::of_member(&member.member_id().to_string(), &member.peer_urls),
+        name => cluster::of_member(name, &member.peer_urls),
+    }
+}
+
+fn say_removed(config: &Config, member: MemberId, how: Removal) {
+    let by = match how {
+        Removal::Applied => "its own log".to_owned(),
+        Removal::Told(peer) => format!("member {peer}"),
+    };
+    tracing::warn!(
+        %member,
+        by,
+        "data-dir" = %config.data_dir.display(),
+        "this member was removed from its cluster and stops; its data directory must be removed, \
+         and the member added again, before it can come back"
+    );
 }
 
 fn open_disk(config: &Config) -> Result<FileDisk, String> {

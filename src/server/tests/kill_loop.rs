@@ -3,13 +3,10 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use proto::etcdserverpb::maintenance_client::MaintenanceClient;
-use proto::etcdserverpb::{HashKvRequest, RangeRequest};
+use proto::etcdserverpb::RangeRequest;
+use support::load::{Load, check_hashes, leader};
 use support::{Member, Process};
 
 /// Clients that write, as the cluster's users do, through any member.
@@ -18,89 +15,6 @@ const CLIENTS: usize = 8;
 const ROUNDS: usize = 4;
 /// The default election timeout; an outage lasts less than five of them.
 const ELECTION: Duration = Duration::from_millis(1000);
-
-/// What clients were told: key to value, and when each write was acknowledged.
-#[derive(Default)]
-struct Acknowledged {
-    values: BTreeMap<String, String>,
-    moments: Vec<Instant>,
-}
-
-/// Writes numbered values to a key of its own until told to end, changing the member on an error.
-async fn write(
-    client: usize,
-    urls: Vec<String>,
-    told: Arc<Mutex<Acknowledged>>,
-    ending: Arc<AtomicBool>,
-) {
-    let mut at = client;
-    let mut number = 0u64;
-    let mut connection = None;
-    while !ending.load(Ordering::Relaxed) {
-        let Some(kv) = &mut connection else {
-            at += 1;
-            connection = support::connect(&urls[at % urls.len()]).await.ok();
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        number += 1;
-        let key = format!("client-{client}-{}", number % 50);
-        let value = number.to_string();
-        let put = support::put(kv, &key, &value);
-        match tokio::time::timeout(Duration::from_secs(2), put).await {
-            Ok(Ok(_)) => {
-                let mut told = told.lock().expect("no writer panics");
-                told.values.insert(key, value);
-                told.moments.push(Instant::now());
-            }
-            // The outcome is unknown: the key may hold this value or an older one from here on.
-            _ => {
-                told.lock().expect("no writer panics").values.remove(&key);
-                connection = None;
-            }
-        }
-    }
-}
-
-/// The member that leads, once all that answer agree.
-async fn leader(members: &[Member]) -> usize {
-    let began = Instant::now();
-    loop {
-        for (at, member) in members.iter().enumerate() {
-            let Some(status) = support::status(&member.client_url()).await else { continue };
-            let own = status.header.map_or(0, |header| header.member_id);
-            if own != 0 && status.leader == own {
-                return at;
-            }
-        }
-        assert!(began.elapsed() < support::PATIENCE, "no leader in {:?}", support::PATIENCE);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn hash(member: &Member, revision: i64) -> (u32, i64) {
-    let channel = support::channel(&member.client_url()).await.expect("the member serves");
-    let mut maintenance = MaintenanceClient::new(channel);
-    let response = maintenance.hash_kv(HashKvRequest { revision }).await.expect("a hash");
-    let response = response.into_inner();
-    (response.hash, response.header.map_or(0, |header| header.revision))
-}
-
-/// Waits until all members have applied the same revision; then their hashes are equal.
-async fn check_hashes(members: &[Member]) {
-    let began = Instant::now();
-    loop {
-        let mut hashes = Vec::new();
-        for member in members {
-            hashes.push(hash(member, 0).await);
-        }
-        if hashes.windows(2).all(|pair| pair[0] == pair[1]) {
-            return;
-        }
-        assert!(began.elapsed() < support::PATIENCE, "members differ: {hashes:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
 
 /// The longest pause between two acknowledgements from a kill until the member is started again;
 /// acknowledgements that were on their way when the leader died do not end the outage.
@@ -124,10 +38,7 @@ async fn nothing_acknowledged_is_lost_when_leaders_are_killed() {
         process.ready().await;
     }
     let urls: Vec<String> = members.iter().map(Member::client_url).collect();
-    let told: Arc<Mutex<Acknowledged>> = Arc::default();
-    let ending = Arc::new(AtomicBool::new(false));
-    let writer = |client| write(client, urls.clone(), told.clone(), ending.clone());
-    let writers: Vec<_> = (0..CLIENTS).map(|client| tokio::spawn(writer(client))).collect();
+    let load = Load::start(&urls, CLIENTS);
     let mut kills = Vec::new();
     for _ in 0..ROUNDS {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -139,17 +50,10 @@ async fn nothing_acknowledged_is_lost_when_leaders_are_killed() {
         processes[at].ready().await;
     }
     tokio::time::sleep(ELECTION).await;
-    ending.store(true, Ordering::Relaxed);
-    for writer in writers {
-        writer.await.expect("no writer panics");
-    }
+    let told = load.end().await;
     check_hashes(&members).await;
-    let told = std::mem::take(&mut *told.lock().expect("no writer panics"));
+    told.check(&urls[0]).await;
     let mut client = support::connect(&urls[0]).await.expect("the member serves");
-    for (key, value) in &told.values {
-        let found = support::get(&mut client, key).await.expect("a healthy cluster reads");
-        assert_eq!(found.as_deref(), Some(value.as_str()), "{key} was acknowledged");
-    }
     let everything = RangeRequest {
         key: "\0".into(),
         range_end: "\0".into(),

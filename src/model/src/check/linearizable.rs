@@ -15,7 +15,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use proto::etcdserverpb::InternalRaftRequest;
+use proto::etcdserverpb::request_op::Request;
+use proto::etcdserverpb::{InternalRaftRequest, TxnRequest};
 
 use super::register::{self, Register};
 use super::search::{Found, Model, Stuck, search};
@@ -89,8 +90,15 @@ pub fn check(initial: &Oracle, calls: &[Call], memory_max: usize) -> Verdict {
 /// A read that nobody saw the answer of says nothing, nor does a read that may be stale.
 fn matters(call: &Call) -> bool {
     let read = call.request.range.is_some();
-    let stale = call.request.range.as_ref().is_some_and(|range| range.serializable);
+    let stale = call.request.range.as_ref().is_some_and(|range| range.serializable)
+        || call.request.txn.as_ref().is_some_and(is_serializable);
     !(stale || (read && call.outcome == Outcome::Unknown))
+}
+
+/// Whether a transaction only reads, and asks for no more than what a member has applied.
+fn is_serializable(txn: &TxnRequest) -> bool {
+    let mut ops = txn.success.iter().chain(&txn.failure);
+    ops.all(|op| matches!(&op.request, Some(Request::RequestRange(range)) if range.serializable))
 }
 
 fn decide<M: Model>(model: &M, initial: &M::State, calls: &[Call], memory_max: usize) -> Verdict

@@ -1,16 +1,16 @@
 //! The member list and its changes.
 
-use base::MemberId;
+use base::{Instant, MemberId, mark};
 use bytes::Bytes;
 use proto::etcdserverpb as pb;
 use state::{Member, MemberChange, Reply};
 
 use super::header::encoded;
 use super::kv::unexpected;
-use super::{Answer, Api, Caller};
+use super::{Answer, Api, Caller, until};
 use crate::Completed;
 use crate::convert::encode_change;
-use crate::env::{Env, Net, PeerRequest, PeerResponse};
+use crate::env::{CallError, Env, Net, PeerRequest, PeerResponse};
 use crate::error::ApiError;
 use crate::ids::member_id;
 use crate::raft_task::input::Command;
@@ -20,6 +20,16 @@ const CONNECTED_MIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// A learner may become a voter when it has this share of the leader's log.
 const LEARNER_READY: f64 = 0.9;
+
+/// What a leader may answer to a promotion that was sent on to it.
+const PROMOTION_ERRORS: [ApiError; 6] = [
+    ApiError::MEMBER_NOT_FOUND,
+    ApiError::MEMBER_NOT_LEARNER,
+    ApiError::LEARNER_NOT_READY,
+    ApiError::NOT_ENOUGH_STARTED,
+    ApiError::NOT_LEADER,
+    ApiError::STOPPED,
+];
 
 /// A member in the form of the API.
 pub(crate) fn message(member: &Member) -> pb::Member {
@@ -65,10 +75,11 @@ impl<E: Env> Api<E> {
         if request.peer_urls.is_empty() || !request.peer_urls.iter().all(|url| is_peer_url(url)) {
             return Err(ApiError::MEMBER_BAD_URLS);
         }
-        let second = self.inner.env.unix_millis() / 1000;
-        let id = member_id(&request.peer_urls, "", Some(second));
-        let mut peer_urls = request.peer_urls;
+        let trimmed = request.peer_urls.iter().map(|url| url.trim().to_owned());
+        let mut peer_urls: Vec<String> = trimmed.collect();
         peer_urls.sort();
+        let second = self.inner.env.unix_millis() / 1000;
+        let id = member_id(&peer_urls, "", Some(second));
         let is_learner = request.is_learner;
         let member = Member { id: id.get(), peer_urls, is_learner, ..Member::default() };
         self.check_add(is_learner)?;
@@ -107,7 +118,7 @@ impl<E: Env> Api<E> {
         Ok(encoded(&pb::MemberUpdateResponse { header: self.member_header(), members }))
     }
 
-    /// Cluster.MemberPromote; forwarded to the leader, who alone knows how far a learner is.
+    /// Cluster.MemberPromote
     ///
     /// # Errors
     /// As etcd.
@@ -117,46 +128,68 @@ impl<E: Env> Api<E> {
         request: pb::MemberPromoteRequest,
     ) -> Answer {
         self.require_leader(caller)?;
-        let id = MemberId(request.id);
-        let members = match self.inner.shared.leader() {
-            leader if leader == self.inner.member => self.promote_here(id).await?,
-            leader if leader.is_zero() => return Err(ApiError::NO_LEADER),
-            leader => self.promote_at(leader, id).await?,
-        };
+        let deadline = self.inner.env.now() + self.inner.config.request_timeout();
+        let promoted = self.promote(MemberId(request.id), deadline);
+        let members = until(&self.inner.env, deadline, promoted).await;
+        let members = members.unwrap_or(Err(ApiError::TIMEOUT))?;
         Ok(encoded(&pb::MemberPromoteResponse { header: self.member_header(), members }))
+    }
+
+    /// Promotes on the leader, who alone knows how far a learner is; again while nobody leads or
+    /// the leader cannot be reached, but never after it may have done so.
+    async fn promote(&self, id: MemberId, deadline: Instant) -> Result<Vec<pb::Member>, ApiError> {
+        loop {
+            let leader = self.inner.shared.leader();
+            let outcome = match leader {
+                leader if leader == self.inner.member => self.promote_here(id).await,
+                leader if leader.is_zero() => Err(ApiError::NOT_LEADER),
+                leader => self.promote_at(leader, id, deadline).await,
+            };
+            match outcome {
+                Err(error) if error == ApiError::NOT_LEADER => mark!("promote: leader awaited"),
+                outcome => return outcome,
+            }
+            if self.inner.shared.is_stopping() {
+                return Err(ApiError::STOPPED);
+            }
+            let later = self.inner.env.now() + self.inner.config.election_timeout;
+            self.inner.env.sleep_until(later).await;
+        }
     }
 
     async fn promote_at(
         &self,
         leader: MemberId,
         id: MemberId,
+        deadline: Instant,
     ) -> Result<Vec<pb::Member>, ApiError> {
-        let deadline = self.inner.env.now() + self.inner.config.request_timeout();
         let call = self.inner.env.net().call(leader, PeerRequest::MemberPromote(id), deadline);
         match call.await {
             Ok(PeerResponse::MemberPromote(members)) => Ok(members),
-            Ok(_) => Err(ApiError::TIMEOUT),
-            Err(error) => Err(match error.to_string() {
-                text if text == ApiError::MEMBER_NOT_FOUND.text => ApiError::MEMBER_NOT_FOUND,
-                text if text == ApiError::MEMBER_NOT_LEARNER.text => ApiError::MEMBER_NOT_LEARNER,
-                text if text == ApiError::LEARNER_NOT_READY.text => ApiError::LEARNER_NOT_READY,
-                _ => ApiError::TIMEOUT,
-            }),
+            Err(CallError::Unreachable(_)) => Err(ApiError::NOT_LEADER),
+            Err(CallError::Refused(text)) => {
+                let known = PROMOTION_ERRORS.into_iter().find(|error| error.text == text);
+                Err(known.unwrap_or(ApiError::TIMEOUT))
+            }
+            Ok(_) | Err(CallError::TimedOut) => Err(ApiError::TIMEOUT),
         }
     }
 
     /// Promotes on this member, which must lead.
     pub(crate) async fn promote_here(&self, id: MemberId) -> Result<Vec<pb::Member>, ApiError> {
+        let status = self.raft_status().await?;
+        if status.role != raft::Role::Leader {
+            return Err(ApiError::NOT_LEADER);
+        }
         let rest = self.inner.views.load().rest.clone();
         let member = rest.members.iter().find(|member| member.member_id() == id);
         let member = member.ok_or(ApiError::MEMBER_NOT_FOUND)?;
         if !member.is_learner {
             return Err(ApiError::MEMBER_NOT_LEARNER);
         }
-        let status = self.raft_status().await?;
         let progress = status.progress.iter().find(|peer| peer.id == id);
-        let progress = progress.ok_or(ApiError::LEARNER_NOT_READY)?;
-        if (progress.matched.get() as f64) < LEARNER_READY * status.last.get() as f64 {
+        let progress = progress.ok_or(ApiError::MEMBER_NOT_FOUND)?;
+        if (progress.matched.get() as f64) < LEARNER_READY * status.stable.get() as f64 {
             return Err(ApiError::LEARNER_NOT_READY);
         }
         self.check_promote(&rest.members)?;
@@ -205,10 +238,14 @@ impl<E: Env> Api<E> {
         }
         let rest = self.inner.views.load().rest.clone();
         let voters: Vec<&Member> = rest.members.iter().filter(|m| !m.is_learner).collect();
-        let Some(_) = voters.iter().find(|member| member.member_id() == id) else { return Ok(()) };
+        if rest.members.iter().any(|member| member.member_id() == id && member.is_learner) {
+            return Ok(());
+        }
         let left = voters.iter().filter(|member| member.member_id() != id);
-        let started = left.filter(|member| !member.name.is_empty()).count();
-        if started < (voters.len() - 1) / 2 + 1 {
+        let (left, started) = left.fold((0, 0), |(left, started), member| {
+            (left + 1, started + usize::from(!member.name.is_empty()))
+        });
+        if started < left / 2 + 1 {
             return Err(ApiError::NOT_ENOUGH_STARTED);
         }
         if id != self.inner.member && self.inner.env.net().connected_since(id).is_none() {
@@ -245,20 +282,24 @@ impl<E: Env> Api<E> {
     }
 }
 
-/// Scheme http, https, unix or unixs, host and port, nothing behind.
+/// Scheme http or https with host and port and nothing behind, or unix or unixs. The host may be
+/// empty, as in etcd.
 fn is_peer_url(url: &str) -> bool {
-    let Some((scheme, rest)) = url.split_once("://") else { return false };
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let Some((scheme, rest)) = url.trim().split_once("://") else { return false };
     match scheme {
-        "unix" | "unixs" => !authority.is_empty(),
-        "http" | "https" => match authority.rsplit_once(':') {
-            Some((host, port)) => {
-                !host.is_empty() && port.parse::<u16>().is_ok() && !authority.contains('/')
-            }
-            None => false,
-        },
+        "unix" | "unixs" => !rest.is_empty(),
+        "http" | "https" => is_host_and_port(rest),
         _ => false,
     }
+}
+
+fn is_host_and_port(authority: &str) -> bool {
+    let Some((host, port)) = authority.rsplit_once(':') else { return false };
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let plain = !host.contains([':', '[', ']']);
+    (bracketed || plain)
+        && !host.contains(['/', '?', '#', ' ', '@'])
+        && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -267,11 +308,30 @@ mod tests {
 
     #[test]
     fn peer_urls_have_scheme_host_and_port() {
-        for good in ["http://a:1", "https://10.0.0.1:2380", "http://[::1]:2380", "unix://x:1"] {
-            assert!(is_peer_url(good), "{good}");
+        let good = [
+            "http://a:1",
+            "https://10.0.0.1:2380",
+            "http://[::1]:2380",
+            "unix://x:1",
+            " http://a:1 ",
+            "http://:1",
+        ];
+        for url in good {
+            assert!(is_peer_url(url), "{url}");
         }
-        for bad in ["a:1", "http://a", "ftp://a:1", "http://a:1/x", "http://:1", "http://a:x", ""] {
-            assert!(!is_peer_url(bad), "{bad}");
+        let bad = [
+            "a:1",
+            "http://a",
+            "ftp://a:1",
+            "http://a:1/x",
+            "http://a:1/",
+            "http://a:x",
+            "http://::1:2380",
+            "unix://",
+            "",
+        ];
+        for url in bad {
+            assert!(!is_peer_url(url), "{url}");
         }
     }
 }

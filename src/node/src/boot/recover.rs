@@ -7,7 +7,7 @@ use raft::{ConfState, Entry, EntryKind};
 use state::{Machine, Recorded};
 
 use super::BootError;
-use super::identity::Identity;
+use super::identity::{Beginning, Identity};
 use crate::config::NodeConfig;
 use crate::convert::{conf_state, encode_change, entry_kind_of};
 use crate::env::{Disk, DiskFile, Env};
@@ -52,22 +52,29 @@ pub(super) async fn recover<E: Env>(
     join(log, machine)
 }
 
-/// A new log begins with the cluster's first members, as etcd's does: one configuration entry
-/// each, in the order of their ids, in term 1, committed.
+/// The log of a new cluster begins with its first members, as etcd's does: one configuration entry
+/// each, in the order of their ids, in term 1, committed. That of a joined member begins empty, in
+/// no term.
 async fn create_log<E: Env>(
     env: &E,
     config: &NodeConfig,
     identity: &Identity,
     leftovers: &[String],
 ) -> Result<Log<E>, BootError> {
+    let first_members = match &identity.beginning {
+        Beginning::New(members) => &members[..],
+        Beginning::Joined => &[],
+        Beginning::Lost => return Err(BootError::NoLog(identity.member)),
+    };
     let mut files = LogFiles::new(env.disk().clone());
     for name in leftovers {
         files.run(wal::Op::Remove { name: name.clone() }).await?;
     }
     let metadata = wal::Metadata { member: identity.member, cluster: identity.cluster };
-    let entries: Vec<Entry> = identity.members.iter().zip(1..).map(first_entry).collect();
+    let entries: Vec<Entry> = first_members.iter().zip(1..).map(first_entry).collect();
     let commit = Index(entries.len() as u64);
-    let hard_state = wal::HardState { term: Term(1), vote: base::MemberId::ZERO, commit };
+    let term = entries.last().map_or(Term::ZERO, |entry| entry.term);
+    let hard_state = wal::HardState { term, vote: base::MemberId::ZERO, commit };
     let refs = entries.iter().map(crate::log_writer::entry_ref);
     let (writer, ops) = wal::Writer::create(metadata, config.knobs.segment_bytes, hard_state, refs);
     for op in ops {
@@ -102,11 +109,11 @@ async fn read_log<E: Env>(
     let recovered = recovery.finish(config.knobs.segment_bytes).map_err(failed)?;
     let metadata = wal::Metadata { member: identity.member, cluster: identity.cluster };
     if recovered.metadata != metadata {
+        let of = |member, cluster| format!("{member} of cluster {cluster}");
+        let found = recovered.metadata;
         return Err(BootError::OtherMember {
-            found_member: recovered.metadata.member,
-            found_cluster: recovered.metadata.cluster,
-            member: identity.member,
-            cluster: identity.cluster,
+            found: format!("member {}, by its log", of(found.member, found.cluster)),
+            described: of(identity.member, identity.cluster),
         });
     }
     for op in recovered.ops {

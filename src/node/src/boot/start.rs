@@ -161,6 +161,7 @@ fn spawn<E: Env>(
     env.spawn_thread("flusher", shared.clone().running(flusher.run()));
     let sinks = Sinks { notices: notices.clone(), cuts, news: queues.news.0 };
     let applier = applier(&inner, machine, queues.work.1, sinks);
+    let removed = applier.machine.members().removed().collect();
     applier.publish_peers();
     env.spawn_thread("applier", shared.clone().running(applier.run()));
     let task = RaftTask {
@@ -177,6 +178,7 @@ fn spawn<E: Env>(
         lessor: inner.lessor.clone(),
         waiters: inner.waiters.clone(),
         ids: inner.ids.clone(),
+        removed,
     };
     env.spawn_thread("raft", shared.clone().running(task.run()));
     env.spawn("snapshots", crate::snapshots::run(queues.snapshots.1, notices));
@@ -317,21 +319,18 @@ fn observe_recovery<E: Env>(env: &E, boot: &raft::Boot, machine: &state::Machine
 }
 
 impl<E: Env> Node<E> {
-    /// Members without a connection, as `name` or hexadecimal id, for whoever waits for them.
+    /// Members without a connection, for whoever waits for them. A member that was never fed knows
+    /// nobody by its log.
     #[must_use]
-    pub fn unconnected(&self) -> Vec<String> {
+    pub fn unconnected(&self) -> Vec<state::Member> {
         let rest = self.api.inner.views.load().rest.clone();
         let own = self.api.inner.member;
         let net = self.api.inner.env.net();
-        let missing = rest.members.iter().filter(|member| {
+        let is_missing = |member: &&state::Member| {
             let id = member.member_id();
             id != own && net.connected_since(id).is_none()
-        });
-        let call = |member: &state::Member| match member.name.is_empty() {
-            true => member.member_id().to_string(),
-            false => member.name.clone(),
         };
-        missing.map(call).collect()
+        rest.members.iter().filter(is_missing).cloned().collect()
     }
 
     /// Waits until this member has published itself, which needs a quorum: only then does it serve.

@@ -101,8 +101,39 @@ pub trait Net: Clone + Send + Sync + 'static {
     fn identify(&self, member: MemberId, cluster: ClusterId) {
         let _ = (member, cluster);
     }
-    /// Replaces the addresses of the other members. Members that are gone are disconnected.
+    /// Replaces the addresses of the other members, as the log has them. Members that are gone are
+    /// disconnected; who was [introduced](Net::introduce) stays until the log says more.
     fn set_peers(&self, peers: Vec<PeerAddress>);
+    /// Adds addresses of members that the log of this member does not name yet: without them it
+    /// could not answer whoever feeds it.
+    fn introduce(&self, peers: Vec<PeerAddress>) {
+        let _ = peers;
+    }
+    /// Names all members that were removed for ever: nothing is taken from them any more, and they
+    /// are told why.
+    fn set_removed(&self, removed: Vec<MemberId>) {
+        let _ = removed;
+    }
+    /// Ends when a member of the same cluster says that this member was removed; gives who said so.
+    fn told_removed(&self) -> impl Future<Output = MemberId> + Send {
+        core::future::pending()
+    }
+    /// Asks whoever listens at a peer URL, and tells to which cluster the answer belongs. For the
+    /// time before this member knows anybody by id.
+    fn call_url(
+        &self,
+        url: String,
+        request: PeerRequest,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<(ClusterId, PeerResponse), CallError>> + Send {
+        let _ = (request, deadline);
+        core::future::ready(Err(CallError::Unreachable(format!("{url}: there is no network"))))
+    }
+    /// A peer URL with the address that its host name stands for, so that two spellings of one
+    /// address compare equal.
+    fn resolve(&self, url: String) -> impl Future<Output = String> + Send {
+        core::future::ready(url)
+    }
     /// Sends without waiting; drops the message when it cannot leave now.
     fn send(&self, message: raft::Message);
     /// The next message of any peer; never ends while the member lives.

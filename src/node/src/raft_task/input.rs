@@ -34,8 +34,12 @@ pub(crate) enum Notice {
     /// The applier is done up to here.
     Applied(Index),
     /// The applier met a configuration change and waits for the configuration it leads to;
-    /// `None` is a change that has no effect.
-    Configure { change: Option<ConfChange>, answer: oneshot::Sender<ConfState> },
+    /// `None` is a change that has no effect. A member that it removes is not heard any more.
+    Configure {
+        change: Option<ConfChange>,
+        removed: Option<MemberId>,
+        answer: oneshot::Sender<ConfState>,
+    },
     /// Entries that the core asked for, read from the log files.
     Fetched { fetch: FetchId, entries: Result<Vec<Entry>, raft::Unavailable> },
     /// A snapshot was sent, or could not be.

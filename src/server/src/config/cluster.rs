@@ -34,8 +34,9 @@ pub fn of_member(name: &str, peer_urls: &[String]) -> String {
     urls.join(",")
 }
 
-/// Checks what a member without data needs: its name in the cluster, the same URLs there and in
-/// `--initial-advertise-peer-urls`, no URL twice.
+/// Checks what a member without data needs: its name in the cluster, no URL twice, and, for a new
+/// cluster, the same URLs there and in `--initial-advertise-peer-urls`. A member that joins has
+/// announced its URLs before.
 ///
 /// # Errors
 /// etcd's texts.
@@ -43,7 +44,7 @@ pub fn check(
     cluster: &InitialCluster,
     text: &str,
     name: &str,
-    advertised: &[String],
+    advertised: Option<&[String]>,
 ) -> Result<(), String> {
     let Some(initial) = cluster.get(name) else {
         let what = "in the initial cluster configuration";
@@ -54,7 +55,7 @@ pub fn check(
     if all.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(format!("initial cluster {text} has duplicate url"));
     }
-    same_urls(name, initial, advertised)
+    advertised.map_or(Ok(()), |advertised| same_urls(name, initial, advertised))
 }
 
 fn same_urls(name: &str, initial: &[String], advertised: &[String]) -> Result<(), String> {
@@ -115,7 +116,8 @@ fn resolve_all(urls: &[String]) -> Result<Vec<(String, String)>, String> {
     urls.iter().map(|url| Ok((resolve(url)?, url.clone()))).collect()
 }
 
-fn resolve(url: &str) -> Result<String, String> {
+/// A URL with its host as an address. Blocks while a name is looked up.
+pub(crate) fn resolve(url: &str) -> Result<String, String> {
     let Some((host, port)) = url::host_port(url) else { return Ok(url.to_owned()) };
     let scheme = url.split("://").next().unwrap_or_default();
     let port_number: u16 = port.parse().unwrap_or_default();
@@ -137,7 +139,7 @@ mod tests {
 
     fn checked(cluster: &str, name: &str, advertised: &[&str]) -> Result<(), String> {
         let advertised: Vec<String> = advertised.iter().map(|url| (*url).to_owned()).collect();
-        check(&parse(cluster)?, cluster, name, &advertised)
+        check(&parse(cluster)?, cluster, name, Some(&advertised))
     }
 
     #[test]

@@ -9,9 +9,9 @@ use base::{ClusterId, Instant, MemberId};
 use bytes::Bytes;
 use http_body_util::Full;
 use node::env::{CallError, Net, PeerAddress, PeerCall, PeerRequest, PeerResponse};
-use node::peer::{decode_response, encode_request};
+use node::peer::{decode_response, encode_request, parse_id};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout_at;
 
 use super::dial::{Connection, whole};
@@ -26,6 +26,8 @@ use crate::metrics::Metrics;
 const RECEIVED_MAX: usize = 4096;
 /// Calls of other members that wait for the node.
 const CALLS_MAX: usize = 256;
+/// Members that the log does not name yet and that may still be talked to.
+const GUESTS_MAX: usize = 16;
 /// Snapshots that wait for the node.
 const SNAPSHOTS_MAX: usize = 4;
 
@@ -61,8 +63,13 @@ pub(super) struct Shared {
     pub(super) settings: PeerSettings,
     pub(super) metrics: Arc<Metrics>,
     remotes: RwLock<BTreeMap<MemberId, Arc<Remote>>>,
-    /// Members that were here and are gone.
-    gone: Mutex<BTreeSet<MemberId>>,
+    /// Remotes that the log does not name yet.
+    guests: Mutex<BTreeSet<MemberId>>,
+    /// Members that were removed for ever.
+    removed: Mutex<BTreeSet<MemberId>>,
+    /// Who said that this member was removed; zero while nobody did.
+    removed_by: AtomicU64,
+    told_removed: Notify,
     unreachable: Mutex<BTreeSet<MemberId>>,
     pub(super) received: mpsc::Sender<raft::Message>,
     pub(super) calls: mpsc::Sender<PeerCall>,
@@ -90,7 +97,10 @@ impl TcpNet {
             settings,
             metrics,
             remotes: RwLock::default(),
-            gone: Mutex::default(),
+            guests: Mutex::default(),
+            removed: Mutex::default(),
+            removed_by: AtomicU64::new(0),
+            told_removed: Notify::new(),
             unreachable: Mutex::default(),
             received,
             calls,
@@ -183,8 +193,14 @@ impl Shared {
         self.remotes.read().expect("nobody panics while holding it").get(&id).cloned()
     }
 
-    pub(super) fn is_gone(&self, id: MemberId) -> bool {
-        self.gone.lock().expect("nobody panics while holding it").contains(&id)
+    pub(super) fn is_removed(&self, id: MemberId) -> bool {
+        self.removed.lock().expect("nobody panics while holding it").contains(&id)
+    }
+
+    /// A member of this cluster turned this one away because it was removed.
+    pub(super) fn hear_removed(&self, by: MemberId) {
+        self.removed_by.store(by.get(), Ordering::Release);
+        self.told_removed.notify_waiters();
     }
 
     pub(super) fn report_unreachable(&self, id: MemberId) {
@@ -216,26 +232,92 @@ impl Net for TcpNet {
             return;
         }
         let mut remotes = self.shared.remotes.write().expect("nobody panics while holding it");
-        let mut gone = self.shared.gone.lock().expect("nobody panics while holding it");
-        let kept: BTreeSet<MemberId> = peers.iter().map(|peer| peer.id).collect();
+        let mut guests = self.shared.guests.lock().expect("nobody panics while holding it");
+        let named: BTreeSet<MemberId> = peers.iter().map(|peer| peer.id).collect();
+        guests.retain(|id| !named.contains(id) && !self.shared.is_removed(*id));
         remotes.retain(|id, remote| {
-            let keep = kept.contains(id);
+            let keep = named.contains(id) || guests.contains(id);
             if !keep {
                 remote.disconnect();
-                gone.insert(*id);
                 self.shared.set_known(*id, false);
             }
             keep
         });
         for peer in peers {
             assert!(peer.id != self.shared.member(), "member {} as its own peer", peer.id);
-            gone.remove(&peer.id);
             if let Some(remote) = remotes.get(&peer.id) {
                 remote.set_urls(peer.urls);
                 continue;
             }
             self.shared.set_known(peer.id, true);
             remotes.insert(peer.id, self.connect(peer));
+        }
+    }
+
+    fn introduce(&self, peers: Vec<PeerAddress>) {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return;
+        }
+        let mut remotes = self.shared.remotes.write().expect("nobody panics while holding it");
+        let mut guests = self.shared.guests.lock().expect("nobody panics while holding it");
+        for peer in peers {
+            let is_new = !remotes.contains_key(&peer.id) && peer.id != self.shared.member();
+            if is_new && !self.shared.is_removed(peer.id) && guests.len() < GUESTS_MAX {
+                tracing::info!(peer = %peer.id, urls = peer.urls.join(","), "met a member");
+                guests.insert(peer.id);
+                self.shared.set_known(peer.id, true);
+                remotes.insert(peer.id, self.connect(peer));
+            }
+        }
+    }
+
+    fn set_removed(&self, removed: Vec<MemberId>) {
+        let mut known = self.shared.removed.lock().expect("nobody panics while holding it");
+        known.extend(removed);
+    }
+
+    async fn told_removed(&self) -> MemberId {
+        loop {
+            let mut told = std::pin::pin!(self.shared.told_removed.notified());
+            told.as_mut().enable();
+            let by = MemberId(self.shared.removed_by.load(Ordering::Acquire));
+            if !by.is_zero() {
+                return by;
+            }
+            told.await;
+        }
+    }
+
+    async fn call_url(
+        &self,
+        url: String,
+        request: PeerRequest,
+        deadline: Instant,
+    ) -> Result<(ClusterId, PeerResponse), CallError> {
+        let deadline = self.shared.at(deadline);
+        let shared = Arc::clone(&self.shared);
+        let asking = async move {
+            timeout_at(deadline, async {
+                let connection = Connection::open(&url).await?;
+                ask_over(&shared, connection, &request).await
+            })
+            .await
+        };
+        match self.on_runtime(asking).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(_)) | None => Err(CallError::TimedOut),
+        }
+    }
+
+    async fn resolve(&self, url: String) -> String {
+        let given = url.clone();
+        let looking = async move {
+            tokio::task::spawn_blocking(move || crate::config::cluster::resolve(&url)).await
+        };
+        match self.on_runtime(looking).await {
+            Some(Ok(Ok(resolved))) => resolved,
+            // What has no address is compared as it is written.
+            _ => given,
         }
     }
 
@@ -309,21 +391,25 @@ async fn ask(remote: &Remote, request: &PeerRequest) -> Result<PeerResponse, Cal
     for attempt in 0_usize.. {
         let Some(url) = remote.url(attempt).filter(|url| tried.insert(url.clone())) else { break };
         match Connection::open(&url).await {
-            Ok(connection) => return ask_over(remote, connection, request).await,
+            Ok(connection) => {
+                let answer = ask_over(&remote.shared, connection, request).await;
+                return answer.map(|(_, response)| response);
+            }
             Err(error) => last = error,
         }
     }
     Err(last)
 }
 
+/// The answer, and the cluster that it belongs to.
 async fn ask_over(
-    remote: &Remote,
+    shared: &Shared,
     mut connection: Connection<Full<Bytes>>,
     request: &PeerRequest,
-) -> Result<PeerResponse, CallError> {
+) -> Result<(ClusterId, PeerResponse), CallError> {
     let wire = encode_request(request);
     let body = Full::new(Bytes::from(wire.body));
-    let mut http = remote.shared.request(wire.method, &wire.path, body);
+    let mut http = shared.request(wire.method, &wire.path, body);
     if !wire.content_type.is_empty() {
         let kind = http::HeaderValue::from_static(wire.content_type);
         http.headers_mut().insert(http::header::CONTENT_TYPE, kind);
@@ -331,8 +417,11 @@ async fn ask_over(
     // From here on the request may have had its effect.
     let response = connection.exchange(http).await.map_err(|_| CallError::TimedOut)?;
     let status = response.status().as_u16();
+    let cluster = response.headers().get(super::port::CLUSTER_HEADER);
+    let cluster = cluster.and_then(|text| parse_id(text.to_str().ok()?)).unwrap_or(0);
     let error = response.headers().get(super::port::ERROR_HEADER);
     let error = error.and_then(|text| text.to_str().ok()).map(str::to_owned);
     let body = whole(response.into_body()).await.map_err(|_| CallError::TimedOut)?;
-    decode_response(request, status, &body, error.as_deref())
+    let answer = decode_response(request, status, &body, error.as_deref())?;
+    Ok((ClusterId(cluster), answer))
 }

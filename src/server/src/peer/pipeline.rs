@@ -63,6 +63,10 @@ async fn post(
     let body = whole(response.into_body()).await?;
     if status != StatusCode::NO_CONTENT {
         let text = String::from_utf8_lossy(&body);
+        // The same status also says that another member listens here now, which ends nobody.
+        if status == StatusCode::FORBIDDEN && text.contains("from removed member") {
+            remote.shared.hear_removed(remote.id);
+        }
         return Err(match Rejection::of_answer(status.as_u16(), &text) {
             Some(rejection) => format!("refused: {rejection}"),
             None => format!("answered {status}: {}", text.trim_end()),

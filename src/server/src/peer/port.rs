@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use node::env::{PeerCall, PeerRequest};
+use node::env::{Net, PeerAddress, PeerCall, PeerRequest};
 use node::peer::{
     ENVELOPE_BYTES_MAX, EnvelopeDecoder, FRAME_BYTES_MAX, PeerHeaders, Rejection, WireResponse,
     check_headers, check_stream, decode_message, decode_request, encode_response, parse_id,
@@ -26,7 +26,7 @@ use crate::listen::{Exchange, Origin};
 
 /// Carries the API's text of a refused call between our own members.
 pub(super) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-cairn-error");
-const CLUSTER_HEADER: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
+pub(super) const CLUSTER_HEADER: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
 const VERSION_HEADER: HeaderName = HeaderName::from_static("x-server-version");
 /// A call's request carries an id and little else.
 const CALL_BYTES_MAX: usize = 64 << 10;
@@ -34,6 +34,7 @@ const CALL_BYTES_MAX: usize = 64 << 10;
 /// Answers peers on behalf of a [`TcpNet`].
 #[derive(Clone)]
 pub struct PeerPort {
+    net: TcpNet,
     shared: Arc<Shared>,
 }
 
@@ -41,7 +42,7 @@ impl PeerPort {
     /// The listening side of a network.
     #[must_use]
     pub fn new(net: &TcpNet) -> PeerPort {
-        PeerPort { shared: Arc::clone(&net.shared) }
+        PeerPort { net: net.clone(), shared: Arc::clone(&net.shared) }
     }
 }
 
@@ -146,10 +147,11 @@ impl PeerPort {
             return text(404, "invalid path");
         };
         let Some(from) = parse_id(from).map(MemberId) else { return text(404, "invalid from") };
-        if self.shared.is_gone(from) {
+        if self.shared.is_removed(from) {
             return rejected(Rejection::Removed);
         }
         let Some(remote) = self.shared.remote(from) else {
+            self.meet(from, request.headers());
             return rejected(Rejection::UnknownSender);
         };
         if let Err(rejection) = check_stream(&headers, self.shared.member()) {
@@ -160,6 +162,16 @@ impl PeerPort {
         Response::new(PeerBody::Stream(Box::new(stream)))
     }
 
+    /// This member may lag behind the change that added the sender, and must be able to answer it.
+    fn meet(&self, id: MemberId, headers: &HeaderMap) {
+        let urls = headers.get("x-peerurls").and_then(|urls| urls.to_str().ok()).unwrap_or("");
+        let urls: Vec<String> =
+            urls.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect();
+        if !id.is_zero() && !urls.is_empty() && self.shared.remote(id).is_none() {
+            self.net.introduce(vec![PeerAddress { id, urls }]);
+        }
+    }
+
     async fn post(&self, request: Request<Incoming>) -> Response<PeerBody> {
         if request.method() != "POST" {
             return wrong_method("POST");
@@ -168,7 +180,8 @@ impl PeerPort {
         if let Err(rejection) = check_headers(&headers, self.shared.cluster()) {
             return rejected(rejection);
         }
-        let body = Limited::new(request.into_body(), FRAME_BYTES_MAX).collect().await;
+        let (head, body) = request.into_parts();
+        let body = Limited::new(body, FRAME_BYTES_MAX).collect().await;
         let Ok(body) = body else { return text(400, "error reading raft message") };
         let body = body.to_bytes();
         let length = body.len() as u64;
@@ -181,13 +194,14 @@ impl PeerPort {
         if let Some(refusal) = self.misaddressed(&message) {
             return refusal;
         }
+        self.meet(message.from, &head.headers);
         self.shared.deliver(message).await;
         no_content()
     }
 
     /// Who may not speak to whom, in the words that end a removed member.
     fn misaddressed(&self, message: &raft::Message) -> Option<Response<PeerBody>> {
-        let what = if self.shared.is_gone(message.from) {
+        let what = if self.shared.is_removed(message.from) {
             "from removed"
         } else if message.to != self.shared.member() {
             "to mismatch"

@@ -102,6 +102,10 @@ async fn open(remote: &Remote, kind: StreamKind, attempt: usize) -> Result<Opene
     let body = body.map_err(|_| "no end of a refusal".to_owned())??;
     let text = String::from_utf8_lossy(&body);
     match Rejection::of_answer(status.as_u16(), &text) {
+        Some(Rejection::Removed) if status == StatusCode::GONE => {
+            shared.hear_removed(remote.id);
+            Err("this member was removed from the cluster".into())
+        }
         Some(rejection) => Err(format!("refused: {rejection}")),
         None => Err(format!("answered {status}: {}", text.trim_end())),
     }

@@ -198,8 +198,10 @@ async fn strangers_are_refused_in_etcds_words() {
     assert_eq!(get(a.port, stream, "cafe", "c").await, refused(412, "to field mismatch"));
     let unknown = get(a.port, "/raft/stream/message/c", "cafe", "a").await;
     assert_eq!(unknown, refused(404, "error sender not found"));
+    a.net.set_removed(vec![b.id]);
     a.net.set_peers(Vec::new());
     assert_eq!(get(a.port, stream, "cafe", "a").await, refused(410, "removed member"));
+    assert_eq!(timeout(PATIENCE, b.net.told_removed()).await, Ok(a.id));
     assert_eq!(get(a.port, "/raft", "cafe", "a").await, refused(405, "Method Not Allowed"));
     assert_eq!(get(a.port, "/v2/keys", "cafe", "a").await, refused(404, "404 page not found"));
     let (status, body) = get(a.port, "/raft/probing", "cafe", "a").await;
@@ -207,6 +209,27 @@ async fn strangers_are_refused_in_etcds_words() {
     a.net.close();
     let stopped = get(a.port, stream, "cafe", "a").await;
     assert_eq!(stopped, refused(503, "the member is not ready"));
+    a.stop().await;
+    b.stop().await;
+}
+
+/// A member that lags may be led by one that its log does not name yet, and must answer it.
+#[tokio::test]
+async fn who_speaks_before_the_log_names_them_is_met_and_answered() {
+    let (a, b) = (member(0xa, CLUSTER, 0).await, member(0xb, CLUSTER, 0).await);
+    a.knows(&[&b]);
+    let asked = message(a.id, b.id, 3, Body::Heartbeat { commit: Index(0), context: Bytes::new() });
+    a.net.send(asked.clone());
+    assert_eq!(b.receive().await, asked);
+    b.connected(a.id).await;
+    let reply = message(b.id, a.id, 3, Body::HeartbeatReply { context: Bytes::new() });
+    b.net.send(reply.clone());
+    assert_eq!(a.receive().await, reply);
+    b.net.set_peers(Vec::new());
+    assert!(b.net.connected_since(a.id).is_some(), "a log that lags sends nobody away");
+    b.net.set_removed(vec![a.id]);
+    b.net.set_peers(Vec::new());
+    assert_eq!(b.net.connected_since(a.id), None);
     a.stop().await;
     b.stop().await;
 }

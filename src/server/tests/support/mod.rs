@@ -4,6 +4,8 @@
 // Each test binary uses a part of this.
 #![allow(dead_code)]
 
+pub mod load;
+pub mod members;
 pub mod replication;
 pub mod small_disk;
 pub mod strace;
