@@ -14,7 +14,7 @@ fn members(cluster: u64, ids: &[u64]) -> Answer {
 
 fn version(cluster: &str) -> Answer {
     let server = "3.7.1".to_string();
-    Ok((ClusterId(7), PeerResponse::Version { server, cluster: cluster.into() }))
+    Ok((ClusterId(7), PeerResponse::Version { server, cluster: cluster.into(), is_cairn: true }))
 }
 
 fn silent() -> Answer {
