@@ -28,8 +28,9 @@ pub enum BootError {
     Marker(#[from] MarkerError),
     /// The directory belongs to another member or cluster.
     #[error(
-        "the data directory belongs to {found}, but the configuration describes member {described}; \
-         use another --data-dir, or the --name and --initial-cluster-token it was created with"
+        "the data directory belongs to {found}, but the configuration describes member \
+         {described}; use another --data-dir, or the --name and --initial-cluster-token it was \
+         created with"
     )]
     OtherMember {
         /// What the directory says.

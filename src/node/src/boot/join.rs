@@ -79,8 +79,8 @@ pub enum JoinError {
     Incompatible(String),
     /// The cluster has more learners than this member allows.
     #[error(
-        "the cluster has {found} learners, --max-learners allows {allowed}; start every member with \
-         the same --max-learners"
+        "the cluster has {found} learners, --max-learners allows {allowed}; start every member \
+         with the same --max-learners"
     )]
     Learners {
         /// Learners in the cluster.
