@@ -28,6 +28,7 @@ pub fn newcomer(dir: &Path, name: &str) -> Member {
         client_port: free_port(),
         peer_port: free_port(),
         dir: dir.join(name),
+        log_path: dir.join(format!("{name}.log")),
         initial_cluster: String::new(),
         arguments: vec!["--initial-cluster-state=existing".into()],
     }
