@@ -104,11 +104,11 @@ impl Recovery {
         let begin = segments.windows(2).rposition(|pair| !joins(pair)).map_or(0, |at| at + 1);
         let rest = segments.split_off(begin);
         Ok(Recovery {
+            replay: Replay::behind(rest[0].first.prev()),
             segments: rest,
             stale: segments,
             leftovers: leftovers(names),
             suspects: names.iter().filter_map(|name| Suspect::parse(name)).collect(),
-            replay: Replay::default(),
             chain: Chain { at: 0, crc: None },
             read: 0,
             closed_bytes: Vec::new(),

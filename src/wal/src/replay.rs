@@ -39,6 +39,16 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
+    /// A log whose oldest segment begins behind an entry. A mark below it may come first: its own
+    /// entries were released.
+    pub(crate) fn behind(index: Index) -> Replay {
+        let mut replay = Replay::default();
+        if !index.is_zero() {
+            replay.log.base = Some((index, None));
+        }
+        replay
+    }
+
     /// Takes in the data of one record.
     pub(crate) fn record(&mut self, record_kind: u64, data: &[u8]) -> Result<(), Refusal> {
         let malformed = |what: &str| Refusal::Corrupt(format!("a malformed {what}"));
@@ -118,7 +128,10 @@ impl Replay {
         }
         // A mark below an earlier one adds nothing to the base.
         let base = self.log.base.map_or(Index::ZERO, |(index, _)| index);
-        if self.log.base.is_none() || mark.index >= base {
+        if self.log.base == Some((mark.index, None)) {
+            // The segment that held this entry was released; those behind it follow it.
+            self.log.base = Some((mark.index, Some(mark.term)));
+        } else if self.log.base.is_none() || mark.index >= base {
             let log = core::mem::take(&mut self.log);
             self.log = log.cut_at(mark.index, mark.term);
         }

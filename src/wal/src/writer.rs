@@ -176,6 +176,12 @@ impl Writer {
         self.last
     }
 
+    /// The newest mark in force, zero for none.
+    #[must_use]
+    pub fn mark(&self) -> Index {
+        self.mark
+    }
+
     /// The hard state as it may be recorded now.
     fn successor(&self, mut state: HardState) -> HardState {
         let old = self.hard_state;
