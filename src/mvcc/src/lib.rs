@@ -47,7 +47,7 @@ pub use knobs::Knobs;
 pub use revision::Revision;
 pub use segment::clean::{Clean, Cleaned};
 pub use store::{Flush, Recorded, RestoreError, Store};
-pub use view::{CatchUp, KvHash, Part, RangeStream, View};
+pub use view::{CatchUp, KvHash, Living, Part, RangeStream, View};
 
 /// Which leases exist, as a put asks.
 pub trait LeaseLookup {

@@ -6,6 +6,7 @@
 //! grows. Invariants (`check`): ranges ascend without gap or overlap; ids are unique.
 
 pub mod clean;
+pub mod generation;
 mod shelf;
 
 use alloc::format;

@@ -9,7 +9,7 @@ mod kv;
 mod lease;
 mod maintenance;
 mod propose;
-mod unbuilt;
+mod snapshot;
 mod watch;
 
 use std::sync::Arc;
@@ -93,6 +93,8 @@ pub(crate) struct Inner<E: Env> {
     pub room: Arc<crate::space::Room>,
     pub lessor: Arc<crate::lessor::Lessor>,
     pub watches: Arc<crate::watch_task::Watches>,
+    /// Clients that may take a snapshot at a time.
+    pub snapshot_streams: Arc<tokio::sync::Semaphore>,
 }
 
 /// The calls of one member; cheap to clone.

@@ -4,6 +4,7 @@
 //! It owns the state machine; others ask it through [`Work::Query`]. It waits for nothing but the
 //! Raft task's word on a configuration, and the flusher when too much is not yet in the backend.
 
+mod install;
 mod publish;
 
 use std::collections::VecDeque;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use base::{Index, mark};
 use bytes::Bytes;
 use prost::Message;
-use raft::{Entry, EntryKind};
+use raft::{Entry, EntryKind, SnapshotMeta};
 use state::{Applied, Committed, Effect, Machine};
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,7 +26,9 @@ use crate::lessor::Lessor;
 use crate::metrics::Metrics;
 use crate::raft_task::input::Notice;
 use crate::shared::Shared;
+use crate::snapshots::install::MachineSettings;
 use crate::waiters::Waiters;
+use crate::watch_task::News;
 use crate::{Completed, Outcome, dawdle, observe};
 
 /// A question to the state machine, answered between two batches.
@@ -44,6 +47,9 @@ pub(crate) enum Work<E: Env> {
         /// The revision up to which keys are in the backend.
         revision: i64,
     },
+    /// Put the state of a received snapshot, whose mark is durable in the log, in the place of
+    /// this one.
+    Install(SnapshotMeta),
     /// Flush what is applied, then end.
     Stop,
 }
@@ -56,12 +62,13 @@ pub(crate) struct Applier<E: Env> {
     pub notices: mpsc::UnboundedSender<Notice>,
     pub flushes: mpsc::UnboundedSender<Cut>,
     pub lessor: Arc<Lessor>,
-    pub news: mpsc::UnboundedSender<Vec<mvcc::Event>>,
+    pub news: mpsc::UnboundedSender<News>,
     pub waiters: Waiters<Outcome>,
     pub shared: Arc<Shared>,
     pub views: Arc<Views<E>>,
     pub metrics: Arc<Metrics>,
     pub knobs: Knobs,
+    pub settings: MachineSettings,
     pub election_timeout: std::time::Duration,
     pub own: base::MemberId,
     /// The entry up to which a cut was given to the flusher.
@@ -88,6 +95,7 @@ impl<E: Env> Applier<E> {
                 Work::Entries(entries) => self.apply_all(entries).await,
                 Work::Query(query) => query(&mut self.machine),
                 Work::Flushed { index, revision } => self.flushed(index, revision),
+                Work::Install(meta) => self.install(meta).await,
                 Work::Stop => return self.stop(),
             }
         }
@@ -242,7 +250,7 @@ impl<E: Env> Applier<E> {
             let _foreign = self.waiters.complete(id, &payload, outcome);
         }
         if !batch.events.is_empty() {
-            let _stopping = self.news.send(batch.events);
+            let _stopping = self.news.send(News::Events(batch.events));
         }
         if batch.effects.contains(&Effect::MembersChanged) {
             self.publish_peers();
@@ -294,10 +302,12 @@ impl<E: Env> Applier<E> {
     }
 
     fn send_cut(&mut self) {
-        let (index, _) = self.machine.applied();
+        let (index, term) = self.machine.applied();
         let flush = self.machine.store_mut().take_flush();
         let record = self.machine.take_record();
-        let cut = Cut { index, revision: self.machine.revision(), flush, record };
+        let configuration = self.machine.configuration().clone();
+        let revision = self.machine.revision();
+        let cut = Cut { index, term, configuration, revision, flush, record };
         self.cut = index;
         self.flushing = self.flushes.send(cut).is_ok();
     }

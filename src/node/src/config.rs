@@ -19,6 +19,12 @@ mod limits {
             space_low_bytes: u64 = 64 << 20, test 1..=16384;
             /// Applied entries between checkpoints.
             checkpoint_entries: u64 = 10_000, test 1..=10;
+            /// Entries behind a checkpoint that are kept for followers that lag.
+            catch_up_entries: u64 = 5_000, test 0..=10;
+            /// Bytes of log files, reserved space included, that may be kept for followers.
+            log_bytes_max: u64 = 1 << 30, test 16_384..=65_536;
+            /// Snapshots that are sent to followers at a time.
+            snapshots_sending_max: usize = 2, test 1..=1;
             /// Bytes of log entries kept in memory.
             log_cache_bytes: usize = 16 << 20, test 1..=4096;
             /// Bytes of events in one watch stream's queue.
@@ -35,6 +41,10 @@ mod limits {
             apply_lag_max: u64 = 5_000, test 64..=256;
             /// Messages in one queue between tasks.
             queue_items_max: usize = 4096, test 64..=128;
+            /// Bytes of a snapshot's file in one piece, about.
+            snapshot_chunk_bytes: usize = 64 << 10, test 4096..=8192;
+            /// Clients that take a snapshot at a time.
+            snapshot_streams_max: usize = 8, test 1..=2;
         }
     }
 }

@@ -6,7 +6,7 @@ use raft::{Entry, Fetch, Unavailable};
 use tokio::sync::mpsc;
 
 use crate::convert::entry_kind_of;
-use crate::env::{Disk, DiskError, DiskFile, Env};
+use crate::env::{Disk, DiskError, DiskErrorKind, DiskFile, Env};
 use crate::log_writer::files::DIRECTORY;
 use crate::raft_task::input::Notice;
 
@@ -21,6 +21,8 @@ pub(crate) async fn run<E: Env>(
         let entries = match read(&env, &fetch).await {
             Ok(entries) if entries.is_empty() => Err(Unavailable),
             Ok(entries) => Ok(entries),
+            // Released between the listing and the opening.
+            Err(error) if error.kind == DiskErrorKind::NotFound => Err(Unavailable),
             Err(error) => {
                 env.fail_stop(&format!("the log cannot be read: {error}"));
                 return;

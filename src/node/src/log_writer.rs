@@ -9,10 +9,14 @@ pub(crate) mod files;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Instant, mark};
+use base::{Index, Instant, Term, mark};
+use proto::raftpb::ConfState;
+use raft::SnapshotMeta;
 use tokio::sync::mpsc;
 
 pub(crate) use self::files::LogFiles;
+use crate::applier::Work;
+use crate::convert::conf_state_message;
 use crate::env::{DiskError, DiskErrorKind, Env};
 use crate::metrics::Metrics;
 use crate::raft_task::input::Notice;
@@ -26,6 +30,12 @@ pub(crate) enum Job {
     ClearSuspect,
     /// There may be room for the next segment again.
     PrepareSegment,
+    /// The backend has persisted everything up to this entry, with the configuration at it.
+    Checkpoint { index: Index, term: Term, conf_state: ConfState },
+    /// Remove the segments that hold only entries up to this one.
+    Release(Index),
+    /// A received snapshot, whose file is durable, replaces the log.
+    Install(SnapshotMeta),
 }
 
 /// The running log writer.
@@ -35,9 +45,12 @@ pub(crate) struct LogWriter<E: Env> {
     pub files: LogFiles<E>,
     pub jobs: mpsc::UnboundedReceiver<Job>,
     pub notices: mpsc::UnboundedSender<Notice>,
+    pub applier: mpsc::UnboundedSender<Work<E>>,
     pub metrics: Arc<Metrics>,
     pub room: Arc<Room>,
     pub hard_state: wal::HardState,
+    /// The entry of the newest mark.
+    pub marked: Index,
     pub fsync: bool,
 }
 
@@ -68,16 +81,80 @@ impl<E: Env> LogWriter<E> {
         for job in jobs {
             match job {
                 Job::Append(append) => appends.push(append),
-                Job::ClearSuspect => {
+                other => {
                     self.append(std::mem::take(&mut appends)).await?;
-                    let ops = self.writer.clear_suspect();
-                    self.run_ops(ops).await?;
+                    self.maintain(other).await?;
                 }
-                Job::PrepareSegment => self.try_prepare().await?,
             }
         }
         self.append(appends).await?;
         self.prepare_next().await
+    }
+
+    /// Everything that changes what the log is, beside its end.
+    async fn maintain(&mut self, job: Job) -> Result<(), DiskError> {
+        match job {
+            Job::Append(append) => self.append(vec![append]).await,
+            Job::ClearSuspect => {
+                let ops = self.writer.clear_suspect();
+                self.run_ops(ops).await
+            }
+            Job::PrepareSegment => self.try_prepare().await,
+            Job::Checkpoint { index, term, conf_state } => {
+                self.checkpoint(wal::SnapshotMark { index, term, conf_state }).await
+            }
+            Job::Release(through) => self.release(through).await,
+            Job::Install(meta) => self.install(meta).await,
+        }
+    }
+
+    /// Hard state and mark become durable together; only behind them may segments go (BK5).
+    async fn checkpoint(&mut self, mark: wal::SnapshotMark) -> Result<(), DiskError> {
+        let index = mark.index;
+        if index <= self.marked {
+            // A snapshot that was installed meanwhile covers it.
+            return Ok(());
+        }
+        // What the backend has applied is committed, however late the log hears of it.
+        self.hard_state.commit = self.hard_state.commit.max(index);
+        let ops = self.writer.snapshot(&mark, self.hard_state);
+        self.run_ops(ops).await?;
+        self.marked = index;
+        mark!("log: checkpoint");
+        self.notify(Notice::Checkpointed { index, log_bytes: self.writer.bytes_total() });
+        Ok(())
+    }
+
+    async fn release(&mut self, through: Index) -> Result<(), DiskError> {
+        let ops = self.writer.release(through.min(self.marked));
+        if ops.is_empty() {
+            return Ok(());
+        }
+        self.run_ops(ops).await?;
+        mark!("log: segments released");
+        self.notify(Notice::Released(self.first_segment().prev()));
+        Ok(())
+    }
+
+    /// The first index that the oldest segment may hold.
+    fn first_segment(&self) -> Index {
+        let oldest = self.writer.segments().first().expect("a writer always has a segment");
+        oldest.first.max(Index(1))
+    }
+
+    /// The mark of a received snapshot becomes durable; then the applier takes over. What the log
+    /// held before is of no use to anybody: it lies behind the snapshot or contradicts it.
+    async fn install(&mut self, meta: SnapshotMeta) -> Result<(), DiskError> {
+        let conf_state = conf_state_message(&meta.conf_state);
+        let mark = wal::SnapshotMark { index: meta.index, term: meta.term, conf_state };
+        self.hard_state.commit = meta.index;
+        let ops = self.writer.install(&mark, self.hard_state);
+        self.run_ops(ops).await?;
+        self.marked = meta.index;
+        let ops = self.writer.release(meta.index);
+        self.run_ops(ops).await?;
+        let _stopping = self.applier.send(Work::Install(meta));
+        Ok(())
     }
 
     /// One batch: everything in it becomes durable with one sync, then all of it is reported.

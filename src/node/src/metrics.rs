@@ -66,6 +66,8 @@ pub struct Metrics {
     pub wal_fsync: Durations,
     /// Time of one recorded flush to the backend.
     pub backend_commit: Durations,
+    /// 1 while a received snapshot takes the place of the state.
+    pub installing: Count,
     /// Proposals that failed.
     pub proposals_failed: Count,
     /// Puts applied.

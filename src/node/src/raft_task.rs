@@ -4,6 +4,7 @@
 
 pub(crate) mod input;
 mod proposals;
+mod snapshots;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 
 use self::input::{Command, Notice};
 use self::proposals::Proposals;
+use self::snapshots::Snapshots;
 use crate::applier::Work;
 use crate::barrier::{Arrivals, Rounds};
 use crate::env::{AppendedEntry, Env, Event, Net, Role, Sleep};
@@ -24,6 +26,7 @@ use crate::ids::RequestIds;
 use crate::lessor::Lessor;
 use crate::log_writer::Job;
 use crate::shared::Shared;
+use crate::snapshots::send::Wanted;
 use crate::waiters::Waiters;
 use crate::{Outcome, observe};
 
@@ -45,7 +48,7 @@ pub(crate) struct RaftTask<E: Env> {
     pub log: mpsc::UnboundedSender<Job>,
     pub applier: mpsc::UnboundedSender<Work<E>>,
     pub readers: mpsc::UnboundedSender<raft::Fetch>,
-    pub snapshots: mpsc::UnboundedSender<MemberId>,
+    pub snapshots: mpsc::UnboundedSender<Wanted>,
     pub arrivals: Arc<Arrivals>,
     pub shared: Arc<Shared>,
     pub lessor: Arc<Lessor>,
@@ -53,6 +56,10 @@ pub(crate) struct RaftTask<E: Env> {
     pub ids: Arc<RequestIds>,
     /// Members that the log has removed: what they still say is not heard (MB2).
     pub removed: BTreeSet<MemberId>,
+    /// Entries behind a checkpoint that followers may ask for.
+    pub catch_up_entries: u64,
+    /// Bytes of log files that may be kept for followers.
+    pub log_bytes_max: u64,
 }
 
 /// The state of the running task.
@@ -70,6 +77,7 @@ struct Driver<E: Env> {
     suspect: bool,
     /// Configuration changes of other members that wait until the present one is applied.
     deferred: VecDeque<raft::Message>,
+    snapshots: Snapshots,
     stopping: bool,
 }
 
@@ -87,6 +95,7 @@ impl<E: Env> RaftTask<E> {
             alone: false,
             suspect: false,
             deferred: VecDeque::new(),
+            snapshots: Snapshots::default(),
             stopping: false,
         };
         let status = driver.task.raft.status();
@@ -239,7 +248,7 @@ impl<E: Env> Driver<E> {
                 let _gone = answer.send(state);
             }
             Notice::Fetched { fetch, entries } => raft.fetched(fetch, entries),
-            Notice::SnapshotSent { to, ok } => raft.report_snapshot(to, ok),
+            other => self.on_snapshot_notice(other),
         }
     }
 
@@ -280,6 +289,7 @@ impl<E: Env> Driver<E> {
         while let Some(output) = self.task.raft.output() {
             self.carry_out_one(output);
         }
+        self.snapshots.refuse_arrived();
     }
 
     fn carry_out_one(&mut self, output: Output) {
@@ -313,12 +323,11 @@ impl<E: Env> Driver<E> {
         for fetch in output.fetches {
             let _stopped = self.task.readers.send(fetch);
         }
-        for member in output.snapshots {
-            let _stopped = self.task.snapshots.send(member);
+        if !output.snapshots.is_empty() {
+            self.send_snapshots(&output.snapshots);
         }
-        if output.install.is_some() {
-            // Installing a snapshot is not built yet; the leader is told and tries again.
-            self.task.raft.snapshot_refused();
+        if let Some((meta, _)) = output.install {
+            self.begin_install(meta);
         }
     }
 

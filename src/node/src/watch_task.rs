@@ -71,10 +71,18 @@ impl Watches {
     }
 }
 
+/// What the applier tells.
+pub(crate) enum News {
+    /// Events of whole revisions, in order.
+    Events(Vec<mvcc::Event>),
+    /// A snapshot brought the store to this revision: everybody is served from history.
+    Jump(i64),
+}
+
 /// The running task.
 pub(crate) struct WatchTask<E: Env> {
     pub env: E,
-    pub news: mpsc::UnboundedReceiver<Vec<mvcc::Event>>,
+    pub news: mpsc::UnboundedReceiver<News>,
     pub watches: Arc<Watches>,
     pub views: Arc<Views<E>>,
     pub shared: Arc<Shared>,
@@ -96,7 +104,11 @@ impl<E: Env> WatchTask<E> {
                 () = watches.room.notified() => None,
             };
             let told = match news {
-                Some(events) => self.publish(events).await,
+                Some(News::Events(events)) => self.publish(events).await,
+                Some(News::Jump(revision)) => {
+                    watches.hub().jump(revision);
+                    Ok(())
+                }
                 None => Ok(()),
             };
             let served = match told {

@@ -19,5 +19,5 @@ pub use alarm::Alarms;
 pub use lease::{Lease, LeaseError, Leases, TTL_SECONDS_MAX};
 pub use machine::{Applied, Committed, Effect, Machine, has_put, request_id};
 pub use membership::{ChangeContext, Member, MemberChange, MemberError, Membership};
-pub use record::{KEYSPACE, RecordError, Recorded, read as read_record};
+pub use record::{KEYSPACE, RecordError, Recorded, read as read_record, replace as replace_record};
 pub use reply::{Refusal, Reply};

@@ -166,6 +166,27 @@ impl<B: Backend> Machine<B> {
         changes
     }
 
+    /// Everything that is recorded beside the keys, as of the last applied entry.
+    #[must_use]
+    pub fn recorded(&self) -> Recorded {
+        let (index, term) = self.applied;
+        let leases = self.leases.iter();
+        let alarms = self.alarms.list(0).into_iter();
+        Recorded {
+            index,
+            term,
+            chain: self.chain,
+            configuration: self.configuration.clone(),
+            cluster_version: self.cluster_version.clone(),
+            revision: self.store.revision(),
+            compaction: self.store.compact_revision(),
+            leases: leases.map(|(id, l)| (id, l.ttl_seconds, l.remaining_seconds)).collect(),
+            members: self.members.iter().cloned().collect(),
+            removed: self.members.removed().collect(),
+            alarms: alarms.map(|a| (a.alarm, MemberId(a.member_id))).collect(),
+        }
+    }
+
     /// The last applied entry.
     #[must_use]
     pub fn applied(&self) -> (Index, Term) {

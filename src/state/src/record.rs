@@ -3,6 +3,7 @@
 //! All of it goes into one keyspace and, for one cut, into one batch (BK2), so that after a crash
 //! the record is that of exactly one entry boundary.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -115,11 +116,11 @@ pub(crate) fn compaction(revision: i64) -> Change {
 }
 
 pub(crate) fn lease(id: LeaseId, lease: &Lease) -> Change {
-    let message = leasepb::Lease {
-        id: id.get(),
-        ttl: lease.ttl_seconds,
-        remaining_ttl: lease.remaining_seconds,
-    };
+    lease_row(id, lease.ttl_seconds, lease.remaining_seconds)
+}
+
+fn lease_row(id: LeaseId, ttl: i64, remaining_ttl: i64) -> Change {
+    let message = leasepb::Lease { id: id.get(), ttl, remaining_ttl };
     let key = prefixed(LEASE, id.get() as u64);
     Change::Put { keyspace: KEYSPACE, key, value: message.encode_to_vec().into() }
 }
@@ -154,6 +155,55 @@ pub(crate) fn alarm(kind: i32, id: MemberId, active: bool) -> Change {
         true => Change::Put { keyspace: KEYSPACE, key, value: Bytes::new() },
         false => Change::Delete { keyspace: KEYSPACE, key },
     }
+}
+
+/// The changes that make the record say this and nothing else.
+///
+/// # Errors
+/// The backend failed.
+pub fn replace<S: BackendSnapshot>(
+    snapshot: &S,
+    recorded: &Recorded,
+) -> Result<Vec<Change>, BackendError> {
+    let mut changes = all(recorded);
+    let written: BTreeSet<Bytes> = changes
+        .iter()
+        .map(|change| match change {
+            Change::Put { key, .. } | Change::Delete { key, .. } => key.clone(),
+        })
+        .collect();
+    for item in snapshot.scan(KEYSPACE, b"", None) {
+        let (key, _) = item?;
+        if !written.contains(&key) {
+            changes.push(Change::Delete { keyspace: KEYSPACE, key });
+        }
+    }
+    Ok(changes)
+}
+
+/// Every row of a record.
+fn all(recorded: &Recorded) -> Vec<Change> {
+    let position = applied(recorded.index, recorded.term, recorded.chain, recorded.revision);
+    let mut changes = Vec::from(position);
+    if !recorded.configuration.is_empty() {
+        changes.push(configuration(recorded.configuration.clone()));
+    }
+    if !recorded.cluster_version.is_empty() {
+        changes.push(cluster_version(&recorded.cluster_version));
+    }
+    if recorded.compaction >= 0 {
+        changes.push(compaction(recorded.compaction));
+    }
+    for &(id, ttl_seconds, remaining_seconds) in &recorded.leases {
+        changes.push(lease_row(id, ttl_seconds, remaining_seconds));
+    }
+    changes.extend(recorded.members.iter().map(member));
+    for &id in &recorded.removed {
+        let [_, remembered] = member_removed(id);
+        changes.push(remembered);
+    }
+    changes.extend(recorded.alarms.iter().map(|&(kind, id)| alarm(kind, id, true)));
+    changes
 }
 
 /// Reads the whole record.
@@ -203,4 +253,42 @@ fn read_numbered(recorded: &mut Recorded, kind: u8, id: &[u8], value: &Bytes) ->
         _ => return None,
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use mvcc::Backend;
+    use mvcc::memory::MemoryBackend;
+
+    fn recorded(index: u64) -> Recorded {
+        let member = |id| Member { id, ..Member::default() };
+        Recorded {
+            index: Index(index),
+            term: Term(3),
+            chain: 7,
+            configuration: Bytes::from_static(b"\x08\x01"),
+            cluster_version: "3.7.0".into(),
+            revision: 12,
+            compaction: 5,
+            leases: vec![(LeaseId(1), 10, 0), (LeaseId(index as i64), 20, 5)],
+            members: vec![member(1), member(index)],
+            removed: vec![MemberId(100 + index)],
+            alarms: vec![(1, MemberId(index))],
+        }
+    }
+
+    #[test]
+    fn a_replaced_record_says_the_new_and_nothing_else() {
+        let backend = MemoryBackend::new();
+        backend.create(KEYSPACE).expect("in memory");
+        for index in [8, 9] {
+            let snapshot = backend.snapshot().expect("in memory");
+            let changes = replace(&snapshot, &recorded(index)).expect("in memory");
+            backend.commit(changes).expect("in memory");
+            let found = read(&backend.snapshot().expect("in memory"));
+            assert_eq!(found, Ok(recorded(index)));
+        }
+    }
 }

@@ -77,11 +77,26 @@ impl<S: BackendSnapshot> Living<S> {
     /// # Panics
     /// The iterator, when the backend has another entry than was planned.
     pub fn values(&self) -> impl Iterator<Item = Result<(Bytes, Bytes), BackendError>> + '_ {
+        self.values_from(0)
+    }
+
+    /// The second pass from the n-th planned entry on, counted from zero, so that a reader need
+    /// not keep an iterator between two pieces of the file.
+    ///
+    /// # Panics
+    /// As [`Living::values`].
+    pub fn values_from(
+        &self,
+        first: usize,
+    ) -> impl Iterator<Item = Result<(Bytes, Bytes), BackendError>> + '_ {
         let image = &self.view.image;
         let after = image.recents.after();
-        let old = image.shelf.scan(0, after.min(image.revision));
-        let new = image.recents.from(after + 1).map(|(r, stored)| Ok((r, stored.clone())));
-        let mut planned = self.entries.iter();
+        let planned = self.entries.get(first..).unwrap_or_default();
+        let from = planned.first().map_or(i64::MAX, |entry| entry.revision.main);
+        let old = image.shelf.scan(from, after.min(image.revision));
+        let recent = image.recents.from(from.max(after + 1));
+        let new = recent.map(|(r, stored)| Ok((r, stored.clone())));
+        let mut planned = planned.iter();
         let mut all = old.chain(new);
         core::iter::from_fn(move || {
             let entry = planned.next()?;

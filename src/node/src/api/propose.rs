@@ -87,8 +87,10 @@ impl<E: Env> Api<E> {
         });
         match outcome.await {
             Some(Some(outcome)) => outcome,
-            Some(None) => Err(ApiError::STOPPED),
-            None => {
+            Some(None) if self.inner.shared.is_stopping() => Err(ApiError::STOPPED),
+            // In time, or because a snapshot was installed that may cover the entry: whether it
+            // was applied is not known here.
+            _ => {
                 self.inner.metrics.proposals_failed.add(1);
                 Err(self.timeout())
             }

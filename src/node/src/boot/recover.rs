@@ -2,9 +2,9 @@
 
 use base::{Index, Term};
 use bytes::Bytes;
-use mvcc::{Backend, Store};
-use raft::{ConfState, Entry, EntryKind};
-use state::{Machine, Recorded};
+use mvcc::Backend;
+use raft::{ConfState, Entry, EntryKind, SnapshotMeta};
+use state::Machine;
 
 use super::BootError;
 use super::identity::{Beginning, Identity};
@@ -13,6 +13,8 @@ use crate::convert::{conf_state, encode_change, entry_kind_of};
 use crate::env::{Disk, DiskFile, Env};
 use crate::log_writer::LogFiles;
 use crate::log_writer::files::DIRECTORY;
+use crate::snapshots::install::{self, InstallError, MachineSettings};
+use crate::snapshots::store;
 
 /// What was found, ready to run.
 pub(super) struct Recovered<E: Env> {
@@ -48,7 +50,7 @@ pub(super) async fn recover<E: Env>(
         true => read_log(env, config, identity, &names).await?,
         false => create_log(env, config, identity, &names).await?,
     };
-    let machine = recover_machine(env, config)?;
+    let machine = recover_machine(env, config, log.mark.as_ref()).await?;
     join(log, machine)
 }
 
@@ -147,24 +149,43 @@ fn entry(entry: wal::Entry) -> Result<Entry, BootError> {
     Ok(Entry { term: entry.term, index: entry.index, kind, data: entry.data })
 }
 
-fn recover_machine<E: Env>(env: &E, config: &NodeConfig) -> Result<Machine<E::Backend>, BootError> {
-    let backend = env.backend();
-    let failed = |error: mvcc::BackendError| BootError::Backend(error.to_string());
-    backend.create(state::KEYSPACE).map_err(failed)?;
-    let snapshot = backend.snapshot().map_err(failed)?;
-    let recorded: Recorded =
-        state::read_record(&snapshot).map_err(|error| BootError::Backend(error.to_string()))?;
-    let store = mvcc::Recorded { revision: recorded.revision, compaction: recorded.compaction };
-    let mut leased = Vec::new();
-    let store = Store::restore(backend, &store, config.store.clone(), &mut |key, lease| {
-        leased.push((key.clone(), lease));
-    })
-    .map_err(|error| BootError::Backend(error.to_string()))?;
-    let mut machine = Machine::new(store, &recorded, config.max_learners);
-    for (key, lease) in leased {
-        machine.attach_recovered(&key, base::LeaseId(lease));
-    }
+/// The machine as the backend has it; or, when the log's mark is ahead of that, as the snapshot has
+/// it that was being installed.
+async fn recover_machine<E: Env>(
+    env: &E,
+    config: &NodeConfig,
+    mark: Option<&wal::SnapshotMark>,
+) -> Result<Machine<E::Backend>, BootError> {
+    let failed = |error: InstallError| BootError::Backend(error.to_string());
+    let settings = MachineSettings::of(config);
+    let machine = match unfinished(env, mark).await? {
+        Some((path, meta)) => {
+            base::mark!("snapshot: installation finished at boot");
+            install::install(env, settings, &path, meta).await.map_err(failed)?
+        }
+        None => install::machine(env.backend(), settings).map_err(failed)?,
+    };
+    store::clear(env).await?;
     Ok(machine)
+}
+
+/// A snapshot whose mark is in the log and whose state is not in the backend (BK7).
+async fn unfinished<E: Env>(
+    env: &E,
+    mark: Option<&wal::SnapshotMark>,
+) -> Result<Option<(String, SnapshotMeta)>, BootError> {
+    let failed = |error: &dyn std::fmt::Display| BootError::Backend(error.to_string());
+    let Some(mark) = mark else { return Ok(None) };
+    let backend = env.backend();
+    backend.create(state::KEYSPACE).map_err(|error| failed(&error))?;
+    let snapshot = backend.snapshot().map_err(|error| failed(&error))?;
+    let recorded = state::read_record(&snapshot).map_err(|error| failed(&error))?;
+    if recorded.index >= mark.index {
+        return Ok(None);
+    }
+    let path = store::find(env, mark.index).await?;
+    let conf_state = conf_state(&mark.conf_state);
+    Ok(path.map(|path| (path, SnapshotMeta { index: mark.index, term: mark.term, conf_state })))
 }
 
 /// Log and backend together: the backend is never ahead of the log, and the log begins at or

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use base::{ClusterId, MemberId, RequestId};
+use base::{ClusterId, Index, MemberId, RequestId};
 use proto::etcdserverpb::InternalRaftRequest;
 use raft::{EntryKind, Raft};
 use state::Machine;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::identity::Identity;
 use super::recover::Recovered;
@@ -25,9 +25,12 @@ use crate::log_writer::{Job, LogFiles, LogWriter};
 use crate::raft_task::RaftTask;
 use crate::raft_task::input::{Command, Notice};
 use crate::shared::Shared;
+use crate::snapshots::install::MachineSettings;
+use crate::snapshots::receive::Receiver;
+use crate::snapshots::send::{Sender, Wanted};
 use crate::space::Space;
 use crate::waiters::Waiters;
-use crate::watch_task::{WatchTask, Watches};
+use crate::watch_task::{News, WatchTask, Watches};
 use crate::{log_reader, observe};
 
 /// A running member.
@@ -62,9 +65,9 @@ struct Queues<E: Env> {
     jobs: Queue<Job>,
     work: Queue<Work<E>>,
     reads: Queue<raft::Fetch>,
-    snapshots: Queue<MemberId>,
+    snapshots: Queue<Wanted>,
     cuts: Queue<Cut>,
-    news: Queue<Vec<mvcc::Event>>,
+    news: Queue<News>,
 }
 
 type Queue<T> = (mpsc::UnboundedSender<T>, mpsc::UnboundedReceiver<T>);
@@ -118,6 +121,7 @@ fn share<E: Env>(
     let lessor = Lessor::default();
     lessor.restore(machine.leases());
     let queue_bytes = config.knobs.watch_queue_bytes;
+    let snapshot_streams = Arc::new(Semaphore::new(config.knobs.snapshot_streams_max));
     Inner {
         env: env.clone(),
         config,
@@ -135,6 +139,7 @@ fn share<E: Env>(
         room: Arc::default(),
         lessor: Arc::new(lessor),
         watches: Arc::new(Watches::new(machine.revision(), queue_bytes)),
+        snapshot_streams,
     }
 }
 
@@ -151,13 +156,14 @@ fn spawn<E: Env>(
     let shared = &inner.shared;
     let notices = queues.notices.0;
     let (jobs, cuts) = (queues.jobs.0, queues.cuts.0);
+    let marked = log.0.mark();
     let log_reader = log_reader::run(env.clone(), queues.reads.1, notices.clone());
     env.spawn_thread("log-reader", log_reader);
     let space = space(&inner, jobs.clone());
     env.spawn_thread("space", shared.clone().running(space.run()));
     let writer = log_writer(&inner, log, queues.jobs.1, notices.clone());
     env.spawn_thread("log-writer", shared.clone().running(writer.run()));
-    let flusher = flusher(&inner, queues.cuts.1);
+    let flusher = flusher(&inner, queues.cuts.1, jobs.clone(), marked);
     env.spawn_thread("flusher", shared.clone().running(flusher.run()));
     let sinks = Sinks { notices: notices.clone(), cuts, news: queues.news.0 };
     let applier = applier(&inner, machine, queues.work.1, sinks);
@@ -179,9 +185,13 @@ fn spawn<E: Env>(
         waiters: inner.waiters.clone(),
         ids: inner.ids.clone(),
         removed,
+        catch_up_entries: inner.config.knobs.catch_up_entries,
+        log_bytes_max: inner.config.knobs.log_bytes_max,
     };
     env.spawn_thread("raft", shared.clone().running(task.run()));
-    env.spawn("snapshots", crate::snapshots::run(queues.snapshots.1, notices));
+    env.spawn("snapshots", sender(&inner, queues.snapshots.1, notices.clone()).run());
+    let receiver = Receiver { env: env.clone(), notices, shared: shared.clone() };
+    env.spawn_thread("snapshot-receiver", receiver.run());
     env.spawn("watch", watch_task(&inner, queues.news.1).run());
     let api = Api { inner: inner.clone() };
     env.spawn("housekeeping", crate::housekeeping::run(api.clone()));
@@ -198,27 +208,53 @@ fn log_writer<E: Env>(
     jobs: mpsc::UnboundedReceiver<Job>,
     notices: mpsc::UnboundedSender<Notice>,
 ) -> LogWriter<E> {
+    let marked = writer.mark();
     LogWriter {
         env: inner.env.clone(),
         writer,
         files,
         jobs,
         notices,
+        applier: inner.applier.clone(),
         metrics: inner.metrics.clone(),
         room: inner.room.clone(),
         hard_state,
+        marked,
         fsync: inner.config.fsync,
     }
 }
 
-fn flusher<E: Env>(inner: &Inner<E>, cuts: mpsc::UnboundedReceiver<Cut>) -> Flusher<E> {
+fn sender<E: Env>(
+    inner: &Inner<E>,
+    wanted: mpsc::UnboundedReceiver<Wanted>,
+    notices: mpsc::UnboundedSender<Notice>,
+) -> Sender<E> {
+    Sender {
+        env: inner.env.clone(),
+        own: inner.member,
+        wanted,
+        notices,
+        applier: inner.applier.clone(),
+        sending_max: inner.config.knobs.snapshots_sending_max,
+        chunk_bytes: inner.config.knobs.snapshot_chunk_bytes,
+    }
+}
+
+fn flusher<E: Env>(
+    inner: &Inner<E>,
+    cuts: mpsc::UnboundedReceiver<Cut>,
+    log: mpsc::UnboundedSender<Job>,
+    marked: Index,
+) -> Flusher<E> {
     Flusher {
         env: inner.env.clone(),
         cuts,
         applier: inner.applier.clone(),
+        log,
         metrics: inner.metrics.clone(),
         room: inner.room.clone(),
         knobs: inner.config.knobs.clone(),
+        marked,
     }
 }
 
@@ -236,7 +272,7 @@ fn space<E: Env>(inner: &Inner<E>, log: mpsc::UnboundedSender<Job>) -> Space<E> 
 struct Sinks {
     notices: mpsc::UnboundedSender<Notice>,
     cuts: mpsc::UnboundedSender<Cut>,
-    news: mpsc::UnboundedSender<Vec<mvcc::Event>>,
+    news: mpsc::UnboundedSender<News>,
 }
 
 fn applier<E: Env>(
@@ -259,6 +295,7 @@ fn applier<E: Env>(
         views: inner.views.clone(),
         metrics: inner.metrics.clone(),
         knobs: inner.config.knobs.clone(),
+        settings: MachineSettings::of(&inner.config),
         election_timeout: inner.config.election_timeout,
         own: inner.member,
         flushing: false,
@@ -266,10 +303,7 @@ fn applier<E: Env>(
     }
 }
 
-fn watch_task<E: Env>(
-    inner: &Inner<E>,
-    news: mpsc::UnboundedReceiver<Vec<mvcc::Event>>,
-) -> WatchTask<E> {
+fn watch_task<E: Env>(inner: &Inner<E>, news: mpsc::UnboundedReceiver<News>) -> WatchTask<E> {
     WatchTask {
         env: inner.env.clone(),
         news,

@@ -83,6 +83,8 @@ pub trait DiskFile: Send + Sync + 'static {
         offset: u64,
         len: usize,
     ) -> impl Future<Output = Result<Bytes, DiskError>> + Send;
+    /// As [`DiskFile::read_at`], without a future: for work that `Env::blocking` runs.
+    fn read_now(&self, offset: u64, len: usize) -> Result<Bytes, DiskError>;
     /// Writes all of `bytes` at `offset`, beyond the end if need be.
     fn write_at(
         &self,

@@ -3,7 +3,7 @@
 
 use base::{Index, MemberId, RequestId, Term};
 use bytes::Bytes;
-use raft::{AppendToken, ConfChange, ConfState, Entry, FetchId, Status};
+use raft::{AppendToken, ConfChange, ConfState, Entry, FetchId, Message, SnapshotMeta, Status};
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
@@ -42,6 +42,21 @@ pub(crate) enum Notice {
     },
     /// Entries that the core asked for, read from the log files.
     Fetched { fetch: FetchId, entries: Result<Vec<Entry>, raft::Unavailable> },
+    /// A snapshot of the state at this index is on its way: the log behind it must stay.
+    SnapshotBegun { to: MemberId, index: Index },
     /// A snapshot was sent, or could not be.
     SnapshotSent { to: MemberId, ok: bool },
+    /// A leader's snapshot arrived; its file is durable and checked, if it was fetched at all. The
+    /// answer says whether it will be installed.
+    SnapshotArrived { message: Message, has_file: bool, answer: oneshot::Sender<bool> },
+    /// The applier has done everything before the snapshot, whose mark is durable in the log, and
+    /// applies nothing more before the state in it.
+    Installed(SnapshotMeta),
+    /// An installed snapshot names these as removed for ever.
+    Removed(Vec<MemberId>),
+    /// The log is marked up to this entry: the backend stands in for it. With the bytes that the
+    /// log's files take.
+    Checkpointed { index: Index, log_bytes: u64 },
+    /// The log's files hold nothing up to here any more.
+    Released(Index),
 }

@@ -160,6 +160,7 @@ fn node_config(
         fsync: !values.bool("unsafe-no-fsync"),
         knobs: Knobs {
             checkpoint_entries: values.uint("snapshot-count").max(1),
+            catch_up_entries: values.uint("snapshot-catchup-entries"),
             ..Knobs::default()
         },
         ..NodeConfig::default()

@@ -134,6 +134,7 @@ impl Gauges {
         let read =
             |count: &node::metrics::Count| Some(i64::try_from(count.get()).unwrap_or(i64::MAX));
         self.failed = read(&counts.proposals_failed);
+        self.installing = read(&counts.installing);
         self.puts = read(&counts.puts);
         self.deletes = read(&counts.deletes);
         self.ranges = read(&counts.ranges);

@@ -13,7 +13,7 @@ pub(super) const FLAGS: &[Flag] = flags! { Member:
         "Path to a directory for the log alone; empty for one in the data directory.";
     "snapshot-count" Uint, "10000", Built,
         "Applied entries between two checkpoints.";
-    "snapshot-catchup-entries" Uint, "5000", Refused,
+    "snapshot-catchup-entries" Uint, "5000", Built,
         "Log entries kept behind a checkpoint for followers that lag.";
     "max-wals" Uint, "5", Refused,
         "Log files to retain (0 is unlimited); segments are released behind checkpoints.";

@@ -75,6 +75,10 @@ impl DiskFile for RealFile {
         self.read(offset, len).map_err(self.fail("read"))
     }
 
+    fn read_now(&self, offset: u64, len: usize) -> Result<Bytes, DiskError> {
+        self.read(offset, len).map_err(self.fail("read"))
+    }
+
     async fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
         self.file.write_all_at(bytes, offset).map_err(self.fail("write"))
     }

@@ -1,0 +1,158 @@
+//! What a snapshot contains: all state at one entry boundary (BK8), and the rows of etcd's buckets
+//! that it becomes.
+//!
+//! Leases, members, alarms and versions are few and copied; the keys are a view, which costs
+//! nothing to take and does not change while the file is made from it.
+
+use bbolt::etcd_layout::{ConfState, RevisionKey, bucket, meta_key};
+use bytes::Bytes;
+use mvcc::{Backend, BackendSnapshot, View};
+use prost::Message;
+use proto::etcdserverpb::AlarmMember;
+use proto::{leasepb, raftpb};
+use state::{Machine, Recorded};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::api::Snapshot;
+use crate::applier::Work;
+use crate::env::Env;
+
+/// Entries of one bucket, in the order of their keys.
+pub(crate) type Rows = Vec<(Bytes, Bytes)>;
+
+/// The first cluster version whose files name the version of their layout.
+const FIRST_STORAGE_VERSION: (u32, u32) = (3, 6);
+
+/// All state at one entry boundary.
+pub(crate) struct Content<S> {
+    /// Everything but the keys.
+    pub recorded: Recorded,
+    /// The keys.
+    pub keys: View<S>,
+}
+
+impl<S: BackendSnapshot> Content<S> {
+    fn of<B: Backend<Snapshot = S>>(machine: &Machine<B>) -> Content<S> {
+        Content { recorded: machine.recorded(), keys: machine.store().image() }
+    }
+
+    /// The version of the file's layout, which follows the cluster's; empty while it is undecided
+    /// or older than versions of layouts are.
+    pub(crate) fn storage_version(&self) -> String {
+        let version = &self.recorded.cluster_version;
+        let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
+        match (numbers.next().flatten(), numbers.next().flatten()) {
+            (Some(major), Some(minor)) if (major, minor) >= FIRST_STORAGE_VERSION => {
+                version.clone()
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The rows of a bucket; none for that of the keys, which are many and come from the view.
+    pub(crate) fn rows(&self, name: &[u8]) -> Rows {
+        let mut rows = match name {
+            bucket::ALARM => self.alarms(),
+            // As a store has it that never saw a change of users or roles.
+            bucket::AUTH => vec![(Bytes::from_static(b"authRevision"), word(1))],
+            bucket::CLUSTER => self.cluster(),
+            bucket::LEASE => self.leases(),
+            bucket::MEMBERS => self.members(),
+            bucket::MEMBERS_REMOVED => self.removed(),
+            bucket::META => self.meta(),
+            _ => Rows::new(),
+        };
+        rows.sort_unstable();
+        rows
+    }
+
+    fn alarms(&self) -> Rows {
+        let row = |&(alarm, member): &(i32, base::MemberId)| {
+            let message = AlarmMember { member_id: member.get(), alarm };
+            (message.encode_to_vec().into(), Bytes::new())
+        };
+        self.recorded.alarms.iter().map(row).collect()
+    }
+
+    fn cluster(&self) -> Rows {
+        let version = &self.recorded.cluster_version;
+        match version.is_empty() {
+            true => Rows::new(),
+            false => vec![(Bytes::from_static(b"clusterVersion"), Bytes::from(version.clone()))],
+        }
+    }
+
+    fn leases(&self) -> Rows {
+        let row = |&(id, ttl, remaining_ttl): &(base::LeaseId, i64, i64)| {
+            let message = leasepb::Lease { id: id.get(), ttl, remaining_ttl };
+            (word(id.get() as u64), message.encode_to_vec().into())
+        };
+        self.recorded.leases.iter().map(row).collect()
+    }
+
+    fn members(&self) -> Rows {
+        let row = |member: &state::Member| {
+            let value = serde_json::to_vec(member).expect("a member is plain text and numbers");
+            (member.member_id().to_string().into(), value.into())
+        };
+        self.recorded.members.iter().map(row).collect()
+    }
+
+    fn removed(&self) -> Rows {
+        let row = |id: &base::MemberId| (id.to_string().into(), Bytes::from_static(b"removed"));
+        self.recorded.removed.iter().map(row).collect()
+    }
+
+    /// Where the log stands. Dead revisions are never written, so a compaction that was decided is
+    /// one that was carried out.
+    fn meta(&self) -> Rows {
+        let recorded = &self.recorded;
+        let mut rows = vec![
+            (meta_key::CONSISTENT_INDEX, word(recorded.index.get())),
+            (meta_key::TERM, word(recorded.term.get())),
+        ];
+        if let Ok(message) = raftpb::ConfState::decode(recorded.configuration.clone())
+            && !recorded.configuration.is_empty()
+        {
+            rows.push((meta_key::CONF_STATE, conf_state(message).encode().into()));
+        }
+        if recorded.compaction >= 0 {
+            let (key, len) = RevisionKey::new(recorded.compaction, 0).encode();
+            let revision = Bytes::copy_from_slice(&key[..len]);
+            rows.push((meta_key::SCHEDULED_COMPACTION, revision.clone()));
+            rows.push((meta_key::FINISHED_COMPACTION, revision));
+        }
+        let version = self.storage_version();
+        if !version.is_empty() {
+            rows.push((meta_key::STORAGE_VERSION, version.into()));
+        }
+        rows.into_iter().map(|(key, value)| (Bytes::from_static(key), value)).collect()
+    }
+}
+
+fn word(number: u64) -> Bytes {
+    Bytes::copy_from_slice(&number.to_be_bytes())
+}
+
+/// The configuration in the form of the file.
+pub(crate) fn conf_state(message: raftpb::ConfState) -> ConfState {
+    ConfState {
+        voters: message.voters,
+        learners: message.learners,
+        voters_outgoing: message.voters_outgoing,
+        learners_next: message.learners_next,
+        auto_leave: message.auto_leave.unwrap_or(false),
+    }
+}
+
+/// Asks the applier for the state between two batches; `None` when the member stops.
+pub(crate) async fn capture<E: Env>(
+    applier: &mpsc::UnboundedSender<Work<E>>,
+) -> Option<Content<Snapshot<E>>> {
+    let (answer, captured) = oneshot::channel();
+    let query = Box::new(move |machine: &mut Machine<E::Backend>| {
+        let _gone = answer.send(Content::of(machine));
+    });
+    applier.send(Work::Query(query)).ok()?;
+    captured.await.ok()
+}
