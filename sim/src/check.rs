@@ -20,9 +20,12 @@ pub mod raft_stable;
 pub mod raft_votes;
 pub mod read_barrier;
 pub mod replica_hashes;
+pub mod snapshot_content;
+pub mod snapshot_install;
 pub mod timeline;
 pub mod wal_failstop;
 pub mod wal_recovery;
+pub mod wal_space;
 pub mod watch_stream;
 
 #[cfg(test)]
@@ -33,9 +36,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use base::{Instant, MemberId};
+use bytes::Bytes;
 use node::env::Event;
 use proto::etcdserverpb::{InternalRaftRequest, RangeRequest, RangeResponse};
-use raft::Message;
+use raft::{Message, SnapshotMeta};
 
 use crate::disk::log::DurableLog;
 pub use facts::event_numbers;
@@ -124,6 +128,7 @@ pub struct Checks {
     recovery: wal_recovery::Recovery,
     failstop: wal_failstop::FailStop,
     reads: read_barrier::Reads,
+    installs: snapshot_install::Installs,
     /// The committed log as the oracle reads it.
     pub timeline: timeline::Timeline,
     /// What clients know.
@@ -146,6 +151,7 @@ impl Checks {
             recovery: wal_recovery::Recovery::new(count),
             failstop: wal_failstop::FailStop::new(count),
             reads: read_barrier::Reads::new(count),
+            installs: snapshot_install::Installs::new(count),
             timeline: timeline::Timeline::new(settings),
             operations: kv_operations::Operations::default(),
             leases: lease_expiry::Leases::default(),
@@ -190,6 +196,7 @@ impl Checks {
             .and_then(|()| self.recovery.step(&step))
             .and_then(|()| self.failstop.step(&step))
             .and_then(|()| self.reads.step(&step))
+            .and_then(|()| self.installs.step(&step))
             .and_then(|()| self.leases.step(&step))
             .and_then(|()| self.timeline.step(&step));
         self.ghost.take(member, event);
@@ -204,6 +211,12 @@ impl Checks {
             .and_then(|()| raft_speech::speech(&speech))
             .and_then(|()| self.recovery.speech(&speech))
             .and_then(|()| self.failstop.speech(&speech))
+    }
+
+    /// Judges the file of a snapshot as it left a member.
+    pub fn snapshot_sent(&self, member: usize, meta: &SnapshotMeta, file: Bytes) -> Verdict {
+        let Checks { timeline, ghost, tally, .. } = self;
+        snapshot_content::sent(timeline, ghost, tally, member, meta, file)
     }
 
     /// Judges an acknowledged write.
@@ -252,5 +265,6 @@ impl Checks {
     /// if it says so; before that it must refuse.
     pub fn log_damaged(&mut self, member: usize, is_middle: bool) {
         self.recovery.damaged(member, is_middle);
+        self.installs.damaged(member);
     }
 }

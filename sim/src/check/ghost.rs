@@ -147,6 +147,11 @@ impl Ghost {
         known.vote = durable.vote;
         known.commit = durable.commit;
         known.snapshot = durable.snapshot;
+        // A snapshot that replaced the log left nothing of it.
+        let begin = durable.entries.first_key_value().map_or(durable.last() + 1, |(&k, _)| k);
+        if known.entries.first_key_value().is_some_and(|(&first, _)| first < begin) {
+            known.entries = known.entries.split_off(&begin);
+        }
         // Entries only change at the end; walk back to where both agree.
         let mut first = durable.last() + 1;
         for (&index, entry) in durable.entries.iter().rev() {

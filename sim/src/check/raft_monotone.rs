@@ -66,8 +66,8 @@ impl Monotone {
                 marks.applied = next;
             }
             Event::Installed { index, .. } => {
+                // The commit index follows with a fact of its own.
                 rises(who, "applied", &mut marks.applied, index.get(), false)?;
-                marks.commit = marks.commit.max(index.get());
             }
             _ => {}
         }

@@ -225,6 +225,10 @@ impl DiskFile for SimFile {
         Ok(Bytes::from(lock(&self.disk.image).file(self.number).read(offset, len)))
     }
 
+    fn read_now(&self, offset: u64, len: usize) -> Result<Bytes, DiskError> {
+        Ok(Bytes::from(lock(&self.disk.image).file(self.number).read(offset, len)))
+    }
+
     async fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
         self.disk.pass().await;
         self.disk.may_write("write", &self.path, self.growth(offset + bytes.len() as u64))?;

@@ -115,6 +115,22 @@ impl DiskImage {
         }
     }
 
+    /// The segments of the log: the first index and the bytes of each, in order.
+    pub fn segments(&mut self) -> Vec<(u64, u64)> {
+        let files: Vec<(u64, u64)> = self
+            .names
+            .list(LOG_DIR)
+            .filter_map(|(name, node)| match node {
+                Node::File(number) => {
+                    let (_, first) = name.strip_suffix(".wal")?.split_once('-')?;
+                    Some((u64::from_str_radix(first, 16).ok()?, number))
+                }
+                Node::Dir => None,
+            })
+            .collect();
+        files.into_iter().map(|(first, number)| (first, self.file(number).len())).collect()
+    }
+
     /// The witness of the log.
     #[must_use]
     pub fn witness(&self) -> &LogWitness {

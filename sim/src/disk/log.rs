@@ -30,8 +30,11 @@ pub struct DurableLog {
     pub vote: u64,
     /// The recorded commit index.
     pub commit: u64,
-    /// Index and term of the newest snapshot record.
+    /// Index and term of the newest snapshot record that is in force.
     pub snapshot: (u64, u64),
+    /// A snapshot record ahead of the commit index: in force once that reaches it, and without
+    /// meaning when the log goes on below it.
+    pub pending: Option<(u64, u64)>,
     /// Term and checksum (of kind and payload) of each entry.
     pub entries: BTreeMap<u64, (u64, u32)>,
 }
@@ -55,6 +58,7 @@ impl DurableLog {
     fn take(&mut self, frame: Frame) {
         match frame {
             Frame::Entry { index, term, checksum } => {
+                self.pending = self.pending.filter(|pending| index > pending.0);
                 self.entries.split_off(&index);
                 self.entries.insert(index, (term, checksum));
             }
@@ -62,15 +66,27 @@ impl DurableLog {
                 self.term = term;
                 self.vote = vote;
                 self.commit = commit;
-            }
-            Frame::Snapshot { index, term } => {
-                self.snapshot = self.snapshot.max((index, term));
-                if index > self.last() {
-                    self.entries.clear();
+                if let Some((index, term)) = self.pending.take_if(|pending| pending.0 <= commit) {
+                    self.cover(index, term);
                 }
             }
+            Frame::Snapshot { index, term } if index > self.commit => {
+                self.pending = Some((index, term));
+            }
+            Frame::Snapshot { index, term } => self.cover(index, term),
             Frame::Other => {}
         }
+    }
+}
+
+impl DurableLog {
+    /// A snapshot stands in for the log up to an index. Where it contradicts the log, nothing of
+    /// the log is left.
+    fn cover(&mut self, index: u64, term: u64) {
+        if index > 0 && self.term_of(index) != Some(term) {
+            self.entries.clear();
+        }
+        self.snapshot = self.snapshot.max((index, term));
     }
 }
 

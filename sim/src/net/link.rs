@@ -24,6 +24,9 @@ pub struct LinkFaults {
     pub reorder: f64,
     /// A message, or a chunk of a snapshot, breaks its connection (N10).
     pub reset: f64,
+    /// A chunk of a snapshot arrives corrupted.
+    #[serde(default)]
+    pub garble: f64,
 }
 
 impl Default for LinkFaults {
@@ -36,6 +39,7 @@ impl Default for LinkFaults {
             replay_ms_max: 0,
             reorder: 0.0,
             reset: 0.0,
+            garble: 0.0,
         }
     }
 }

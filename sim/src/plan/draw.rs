@@ -59,6 +59,9 @@ fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
         .collect();
     // A segment of production size is mostly zeros, which every boot would read.
     knobs.entry("segment_bytes".into()).or_insert(*prng.pick(&[16 << 10, 64 << 10, 512 << 10]));
+    if members > 1 && prng.chance(0.5) {
+        release_early(prng, &mut knobs);
+    }
     let heartbeat_ms = *prng.pick(&[50, 100, 100]);
     let clocks = (0..members).map(|_| MemberClock {
         offset_nanos: prng.below(1 << 40),
@@ -74,6 +77,18 @@ fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
         progress_ms: *prng.pick(&[500, 2_000, 600_000]),
         clocks,
     }
+}
+
+/// Checkpoints every few entries, and next to nothing kept behind them: who was away for a moment
+/// needs a snapshot (O8, B4).
+fn release_early(prng: &mut Prng, knobs: &mut BTreeMap<String, u64>) {
+    let small = [
+        ("checkpoint_entries", prng.between(1, 10)),
+        ("catch_up_entries", prng.between(0, 3)),
+        ("segment_bytes", prng.between(2_048, 4_096)),
+        ("snapshot_chunk_bytes", prng.between(4_096, 8_192)),
+    ];
+    knobs.extend(small.map(|(name, value)| (name.to_string(), value)));
 }
 
 fn workloads(prng: &mut Prng) -> Vec<Workload> {
@@ -185,5 +200,6 @@ fn bad_links(prng: &mut Prng) -> LinkFaults {
         replay_ms_max: *prng.pick(&[0, 100, 5_000, 60_000]),
         reorder: *prng.pick(&[0.0, 0.2, 0.7]),
         reset: *prng.pick(&[0.0, 0.2]),
+        garble: *prng.pick(&[0.0, 0.0, 0.5]),
     }
 }

@@ -13,7 +13,7 @@ use proto::etcdserverpb::{HashKvRequest, HashKvResponse, InternalRaftRequest, Pu
 
 use super::Run;
 use crate::audit;
-use crate::check::{Violation, replica_hashes};
+use crate::check::{Violation, replica_hashes, wal_space};
 use crate::sync::lock;
 use crate::workload::client::decode;
 
@@ -23,6 +23,8 @@ const SERVICE_TIME: Duration = Duration::from_secs(30);
 const REST_TIME: Duration = Duration::from_secs(40);
 /// Under this name a run is counted in which the cluster rightly stands still.
 pub(crate) const STANDSTILL: &str = "check: standstill excused";
+/// Time in which a member at rest has flushed and released what it can.
+const FLUSH_TIME: Duration = Duration::from_secs(2);
 /// Time between two looks.
 const LOOK_TIME: Duration = Duration::from_millis(50);
 
@@ -110,6 +112,29 @@ impl Run<'_> {
             lock(&self.world.checks).tally().hit("G1");
             self.compare_contents().await;
             self.compare_hashes().await;
+            self.world.clock.sleep(FLUSH_TIME).await;
+            self.measure_logs();
+        }
+    }
+
+    /// Every member's log is as small as its settings say (L7).
+    fn measure_logs(&self) {
+        for member in 0..self.cluster.size() {
+            if self.cluster.running(member).is_none() {
+                continue;
+            }
+            let knobs = self.cluster.config(member).knobs;
+            let bounds = wal_space::Bounds {
+                checkpoint_entries: knobs.checkpoint_entries,
+                log_bytes_max: knobs.log_bytes_max,
+                segment_bytes: knobs.segment_bytes,
+            };
+            let segments = lock(&self.world.seats[member].disk).segments();
+            let checks = lock(&self.world.checks);
+            let applied = checks.ghost().members[member].applied;
+            let verdict = wal_space::bounded(checks.tally(), member, bounds, applied, &segments);
+            drop(checks);
+            self.world.judge(verdict);
         }
     }
 
