@@ -147,17 +147,14 @@ fn write_and_read(data: &[u8]) {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::run;
-
-    #[test]
-    fn seeded_inputs_break_no_promise() {
-        let mut random = base::Prng::new(7);
-        for length in 0..600_usize {
-            let mut input = vec![length as u8];
-            input.extend((0..length).map(|_| random.next_u64() as u8));
-            run(&input);
-        }
-    }
+/// A file, damage to one, and contents.
+#[must_use]
+pub fn samples() -> Vec<Vec<u8>> {
+    let small = [(b"key".to_vec(), Entries::from([(b"a".to_vec(), b"1".to_vec())]))];
+    let file = write(&small);
+    vec![
+        [&[0_u8], &file[..file.len().min(crate::mutate::BYTES_MAX - 1)]].concat(),
+        vec![1, 5, 0, 8, 2, 6, 0, 10, 255, 7, 0, 16, 1],
+        (0..121_u8).map(|byte| byte.wrapping_mul(29) | 2).collect(),
+    ]
 }

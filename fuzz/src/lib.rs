@@ -1,46 +1,53 @@
-//! Fuzzers of decoders and files: each module has a `run` that takes any bytes, which must neither
-//! panic nor allocate without bound.
+//! Fuzzers of request streams, decoders and files: each module has a `run` that takes any bytes.
+//! Whatever they are, no promise of the code may break: no panic, memory bounded by the input, and
+//! what else the module's header says.
 //!
-//! The seeded mutator here drives them on stable Rust; it knows no coverage.
+//! [`mutate`] makes inputs from a seed on stable Rust and knows no coverage; `fuzz_targets` gives
+//! the same functions to libFuzzer, which does. `src/main.rs` is the runner.
 
 pub mod bbolt;
+pub mod machine;
+pub mod memory;
+pub mod mutate;
 pub mod peer;
+pub mod requests;
+pub mod wal;
 
-use base::Prng;
+use std::fs;
+use std::path::PathBuf;
 
-/// Longest input that the mutator makes.
-const BYTES_MAX: u64 = 4096;
-
-/// An input made from a seed: random bytes, or a sample with a few of its bytes changed, cut or
-/// doubled.
-#[must_use]
-pub fn input(prng: &mut Prng, samples: &[Vec<u8>]) -> Vec<u8> {
-    if samples.is_empty() || prng.chance(0.2) {
-        let len = prng.below(BYTES_MAX);
-        return (0..len).map(|_| prng.next_u64() as u8).collect();
-    }
-    let mut bytes = prng.pick(samples).clone();
-    for _ in 0..prng.between(1, 8) {
-        mutate(prng, &mut bytes);
-    }
-    bytes
+/// A function under fuzzing.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The name on the command line and of its corpus folder.
+    pub name: &'static str,
+    /// Sound inputs, from which others are made.
+    pub samples: fn() -> Vec<Vec<u8>>,
+    /// Runs one input; panics when a promise is broken.
+    pub run: fn(&[u8]),
 }
 
-fn mutate(prng: &mut Prng, bytes: &mut Vec<u8>) {
-    if bytes.is_empty() {
-        bytes.push(prng.next_u64() as u8);
-        return;
-    }
-    let at = prng.below(bytes.len() as u64) as usize;
-    match prng.below(5) {
-        0 => bytes[at] ^= 1 << prng.below(8),
-        1 => bytes[at] = *prng.pick(&[0, 1, 0x7f, 0x80, 0xff]),
-        2 => bytes.truncate(at),
-        3 => bytes.insert(at, prng.next_u64() as u8),
-        _ => {
-            let end = (at + 1 + prng.below(64) as usize).min(bytes.len());
-            let part = bytes[at..end].to_vec();
-            bytes.extend(part);
+/// All of them.
+pub const TARGETS: [Target; 5] = [
+    Target { name: "machine", samples: machine::samples, run: machine::run },
+    Target { name: "requests", samples: requests::samples, run: requests::run },
+    Target { name: "wal", samples: wal::samples, run: wal::run },
+    Target { name: "bbolt", samples: bbolt::samples, run: bbolt::run },
+    Target { name: "peer", samples: peer::samples, run: peer::run },
+];
+
+impl Target {
+    /// The inputs that are kept in the tree: what once broke something, and what reaches far.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn corpus(&self) -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus").join(self.name);
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            paths.push(entry?.path());
         }
+        paths.sort();
+        paths.into_iter().map(|path| fs::read(&path).map(|bytes| (path, bytes))).collect()
     }
 }

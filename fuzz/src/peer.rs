@@ -7,6 +7,8 @@ use node::peer::{
     AppendDecoder, AppendEncoder, EnvelopeDecoder, MessageDecoder, Received, decode_message,
     decode_request, encode_message, members_from_json,
 };
+use prost::Message;
+use proto::raftpb;
 
 const LIMIT: usize = 1 << 20;
 
@@ -60,6 +62,48 @@ fn appends(first: &[u8], second: &[u8]) {
             assert!(matches!(read, Some(Received::Message(read, _)) if read == message));
         }
     }
+}
+
+/// Frames and messages as a peer sends them, each cut into two pieces somewhere.
+#[must_use]
+pub fn samples() -> Vec<Vec<u8>> {
+    let entry = raftpb::Entry {
+        term: Some(2),
+        index: Some(7),
+        r#type: Some(0),
+        data: Some("payload".into()),
+    };
+    let append = raftpb::Message {
+        r#type: Some(3),
+        to: Some(1),
+        from: Some(2),
+        term: Some(2),
+        log_term: Some(2),
+        index: Some(6),
+        entries: vec![entry.clone()],
+        commit: Some(6),
+        ..raftpb::Message::default()
+    };
+    let vote = raftpb::Message { r#type: Some(5), entries: Vec::new(), ..append.clone() };
+    let mut samples = Vec::new();
+    for message in [&append, &vote] {
+        let body = message.encode_to_vec();
+        let framed = [&(body.len() as u64).to_be_bytes(), body.as_slice()].concat();
+        samples.push([&[9], body.as_slice()].concat());
+        samples.push([&[20], framed.as_slice(), &[0; 8], framed.as_slice()].concat());
+    }
+    // The other stream: a whole message, entries that follow it, a link heartbeat.
+    let mut appends = BytesMut::from(&[5_u8][..]);
+    let mut encoder = AppendEncoder::default();
+    for index in [6, 7] {
+        let entry = raftpb::Entry { index: Some(index + 1), ..entry.clone() };
+        let next = raftpb::Message { index: Some(index), entries: vec![entry], ..append.clone() };
+        let next = decode_message(next.encode_to_vec().into()).expect("it is sound");
+        encoder.encode(&next, &mut appends);
+    }
+    appends.extend([0]);
+    samples.push(appends.to_vec());
+    samples
 }
 
 fn again(message: &raft::Message) {

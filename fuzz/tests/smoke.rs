@@ -1,51 +1,48 @@
-//! A bounded run of every fuzzer, the same on every machine.
+//! A bounded run of every fuzzer, the same on every machine: what is kept in the tree, and inputs
+//! made from a fixed seed.
 
-use base::Prng;
-use prost::Message;
-use proto::raftpb;
+use fuzz::{TARGETS, Target, mutate};
 
-/// Inputs for each fuzzer.
-const RUNS: u64 = 3_000;
+/// Inputs made for each fuzzer.
+const INPUTS: u64 = 1_500;
 
-/// Frames and messages as a peer sends them.
-fn messages() -> Vec<Vec<u8>> {
-    let entry = raftpb::Entry {
-        term: Some(2),
-        index: Some(7),
-        r#type: Some(0),
-        data: Some("payload".into()),
-    };
-    let message = raftpb::Message {
-        r#type: Some(3),
-        to: Some(1),
-        from: Some(2),
-        term: Some(2),
-        log_term: Some(2),
-        index: Some(6),
-        entries: vec![entry],
-        commit: Some(6),
-        ..raftpb::Message::default()
-    };
-    let body = message.encode_to_vec();
-    let mut frame = vec![body.len() as u8];
-    frame.extend((body.len() as u64).to_be_bytes());
-    frame.extend(&body);
-    vec![body, frame]
+fn smoke(name: &str) {
+    let found = TARGETS.iter().find(|target| target.name == name);
+    let Target { run, samples, .. } = found.expect("a fuzzer of this name");
+    let corpus = found.expect("a fuzzer of this name").corpus().expect("a folder of kept inputs");
+    assert!(!corpus.is_empty(), "nothing is kept for {name}");
+    for (_, input) in &corpus {
+        run(input);
+    }
+    let mut samples = samples();
+    samples.iter().for_each(|sample| run(sample));
+    samples.extend(corpus.into_iter().map(|(_, input)| input));
+    for number in 0..INPUTS {
+        run(&mutate::input(1, number, &samples));
+    }
 }
 
 #[test]
-fn peer_bytes_never_panic() {
-    let mut prng = Prng::new(1);
-    let samples = messages();
-    for _ in 0..RUNS {
-        fuzz::peer::run(&fuzz::input(&mut prng, &samples));
-    }
+fn request_streams_answer_as_the_model_does() {
+    smoke("machine");
+}
+
+#[test]
+fn request_bytes_never_panic() {
+    smoke("requests");
+}
+
+#[test]
+fn log_bytes_never_panic() {
+    smoke("wal");
 }
 
 #[test]
 fn snapshot_files_never_panic() {
-    let mut prng = Prng::new(2);
-    for _ in 0..RUNS {
-        fuzz::bbolt::run(&fuzz::input(&mut prng, &[]));
-    }
+    smoke("bbolt");
+}
+
+#[test]
+fn peer_bytes_never_panic() {
+    smoke("peer");
 }

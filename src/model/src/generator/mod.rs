@@ -85,6 +85,12 @@ impl Generator {
         self.horizon = Horizon { revision, compacted };
     }
 
+    /// Draws the next requests from another seed, so that one request can be changed without those
+    /// behind it; values stay different from all before.
+    pub fn reseed(&mut self, seed: u64) {
+        self.prng = Prng::new(seed);
+    }
+
     /// The next request that goes through the log or is a read of the key space.
     pub fn request(&mut self) -> InternalRaftRequest {
         let mut request = InternalRaftRequest::default();

@@ -2,7 +2,9 @@
 //! is switched and made durable, and only then the old ones go (BK3).
 //!
 //! It never takes away what a read, a watch or a hash at or above the compaction could ask for, and
-//! it is invisible to them: views that began before keep the old segments alive.
+//! it is invisible to them: views that began before keep the old segments alive. Nor does it take
+//! away a deletion while an older segment may hold what was deleted: recovery, which reads all
+//! segments, would bring that back to life.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -34,6 +36,8 @@ pub struct Cleaned {
     pub(crate) into: Segment,
     /// Bytes in the new segment.
     pub kept_bytes: u64,
+    /// Of those, dead deletions that hide what older segments may hold.
+    pub(crate) hiding_bytes: u64,
     /// Bytes that are gone.
     pub dropped_bytes: u64,
 }
@@ -51,7 +55,10 @@ impl Cleaned {
 struct Living<'a, S, I> {
     clean: &'a Clean<S>,
     entries: I,
+    /// Whether there are older segments than those that are cleaned.
+    hides: bool,
     kept_bytes: u64,
+    hiding_bytes: u64,
     dropped_bytes: u64,
     error: Option<BackendError>,
 }
@@ -60,8 +67,8 @@ impl<S, I> Living<'_, S, I>
 where
     I: Iterator<Item = Result<(Revision, Stored), BackendError>>,
 {
-    /// Whether an entry stays.
-    fn stays(&self, revision: Revision, stored: &Stored) -> Result<bool, BackendError> {
+    /// Whether an entry is not dead.
+    fn lives(&self, revision: Revision, stored: &Stored) -> Result<bool, BackendError> {
         if revision.main >= self.clean.compacted {
             return Ok(true);
         }
@@ -75,8 +82,10 @@ where
             let (revision, stored) = entry?;
             let key = revision.encode(stored.tombstone);
             let bytes = (key.len() + stored.bytes.len()) as u64;
-            if self.stays(revision, &stored)? {
+            let lives = self.lives(revision, &stored)?;
+            if lives || (stored.tombstone && self.hides) {
                 self.kept_bytes += bytes;
+                self.hiding_bytes += if lives { 0 } else { bytes };
                 return Ok(Some((key, stored.bytes)));
             }
             self.dropped_bytes += bytes;
@@ -116,7 +125,9 @@ impl<S: BackendSnapshot> Clean<S> {
         let mut living = Living {
             clean: self,
             entries: self.shelf.scan(from, to),
+            hides: self.shelf.segments.first().is_some_and(|oldest| oldest.from < from),
             kept_bytes: 0,
+            hiding_bytes: 0,
             dropped_bytes: 0,
             error: None,
         };
@@ -124,7 +135,7 @@ impl<S: BackendSnapshot> Clean<S> {
         if let Some(error) = living.error {
             return Err(error);
         }
-        let (kept_bytes, dropped_bytes) = (living.kept_bytes, living.dropped_bytes);
+        let Living { kept_bytes, hiding_bytes, dropped_bytes, .. } = living;
         let mut map: Vec<Change> = self.replaced.iter().map(Segment::unmapped).collect();
         map.push(self.into.mapped());
         backend.commit(map)?;
@@ -133,6 +144,7 @@ impl<S: BackendSnapshot> Clean<S> {
         for segment in &self.replaced {
             backend.delete(&segment.keyspace())?;
         }
-        Ok(Cleaned { replaced: self.replaced.clone(), into: self.into, kept_bytes, dropped_bytes })
+        let (replaced, into) = (self.replaced.clone(), self.into);
+        Ok(Cleaned { replaced, into, kept_bytes, hiding_bytes, dropped_bytes })
     }
 }

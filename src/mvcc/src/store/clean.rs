@@ -86,8 +86,10 @@ impl<B: Backend> Store<B> {
             died_meanwhile += account.dead;
         }
         // What later compactions made dead is in the new segment still. What was dead before is
-        // not: together they cannot be more than what is left.
-        let dead = died_meanwhile.saturating_sub(cleaned.dropped_bytes).min(cleaned.kept_bytes);
+        // not, or cannot go, so that nothing is gained by cleaning again: together they cannot be
+        // more than what is left.
+        let settled = cleaned.dropped_bytes + cleaned.hiding_bytes;
+        let dead = died_meanwhile.saturating_sub(settled).min(cleaned.kept_bytes);
         let account = Account { bytes: cleaned.kept_bytes, dead };
         self.segments.accounts.insert(cleaned.into.id, account);
         let mut segments = self.image.shelf.segments.clone();

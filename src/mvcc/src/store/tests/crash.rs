@@ -5,7 +5,7 @@
 use crate::backend::Backend;
 use crate::testing::generator::{Generator, Request};
 use crate::testing::member::Member;
-use crate::testing::requests::{put, range_response};
+use crate::testing::requests::{delete, put, range_response};
 use crate::{BackendError, Change, Knobs, Recorded, RestoreError, Store};
 use bytes::Bytes;
 use proto::etcdserverpb as pb;
@@ -238,4 +238,31 @@ fn a_cleaning_waits_until_the_compaction_is_durable() {
     assert!(member.backend.size_bytes() < size, "space came back");
     member.compare();
     crate::testing::member::compare_view(&before, member.twin());
+}
+
+#[test]
+fn a_deletion_that_is_cleaned_before_what_it_deleted_stays_deleted() {
+    let knobs = Knobs { segment_bytes: 100, clean_dead_percent: 50, ..knobs() };
+    let mut member = Member::new(knobs);
+    let large = "x".repeat(200);
+    // A segment that is mostly alive, with the pair.
+    for request in [put("k", "v"), put("living", &large)] {
+        member.append(Request::Put(request));
+    }
+    member.flush().expect("nothing fails");
+    // A segment that is mostly dead, with the deletion.
+    member.append(Request::Delete(delete("k", "")));
+    for request in [put("dying", &large), put("dying", "")] {
+        member.append(Request::Put(request));
+    }
+    member.flush().expect("nothing fails");
+    member.append(Request::Put(put("last", "")));
+    member.append(Request::Compact(member.twin().revision));
+    while member.store.compact_slice(2) {}
+    member.flush().expect("nothing fails");
+    assert!(member.clean().expect("nothing fails"), "the second segment is worth it");
+    assert!(!member.clean().expect("nothing fails"), "and then nothing is");
+    member.crash(0);
+    let keys = member.twin().alive(i64::MAX).into_keys();
+    assert!(keys.eq([&b"dying"[..], b"last", b"living"].map(Bytes::from_static)));
 }

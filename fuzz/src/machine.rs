@@ -1,0 +1,108 @@
+//! Request streams against the state machine, compared with the naive model.
+//!
+//! The input is a list of steps, six bytes each: what to do, and the seed of the request if it is
+//! one, so that a change of a few bytes changes one step. Beside requests there are flushes,
+//! cleanings, slices of a compaction, and power failures with a recovery from what the backend kept.
+//!
+//! Held against: every answer, refusal and event is the model's, to the byte and in etcd's text;
+//! so is HashKV at any revision, and what a reader of any kept revision sees; a recovered machine
+//! gives the same answers to the rest of the log.
+
+mod answer;
+mod member;
+mod reads;
+
+use bytes::Bytes;
+use model::{Generator, Oracle, Weights};
+use mvcc::validate;
+use node::ApiError;
+use prost::Message;
+use proto::etcdserverpb::InternalRaftRequest;
+
+use answer::Refused;
+use member::Member;
+
+/// Bytes of one step.
+const STEP_BYTES: usize = 6;
+/// Steps of one input; the model looks through its whole history for each answer.
+const STEPS_MAX: usize = 300;
+/// Operations of a transaction, etcd's default.
+const TXN_OPS_MAX: usize = 128;
+
+/// Runs one input.
+///
+/// # Panics
+/// When the machine and the model differ.
+pub fn run(data: &[u8]) {
+    let Some((&knobs, data)) = data.split_first() else { return };
+    let mut member = Member::new(knobs);
+    let mut requests = Generator::new(0, Weights::default());
+    for step in data.chunks_exact(STEP_BYTES).take(STEPS_MAX) {
+        let seed = step[1..].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+        match step[0] {
+            0..12 => member.flush(),
+            12..20 => member.clean(),
+            20..32 => member.compact_slice(seed),
+            32..40 => member.crash(seed),
+            40..48 => member.compare_reads(),
+            _ => {
+                requests.observe(member.oracle().revision(), member.oracle().compacted());
+                requests.reseed(seed);
+                member.request(requests.request());
+            }
+        }
+    }
+    member.crash(0);
+    member.compare_reads();
+}
+
+/// Checks a request as the API does and compares the verdict with the model's; whether it passes.
+///
+/// # Panics
+/// When they differ.
+pub fn validate(oracle: &Oracle, request: &InternalRaftRequest) -> bool {
+    let verdict = if let Some(range) = &request.range {
+        validate::range(range)
+    } else if let Some(put) = &request.put {
+        validate::put(put)
+    } else if let Some(delete) = &request.delete_range {
+        validate::delete_range(delete)
+    } else if let Some(txn) = &request.txn {
+        validate::txn(txn, TXN_OPS_MAX)
+    } else {
+        Ok(())
+    };
+    let ours = verdict.map_err(|error| Refused::from(ApiError::from(error)));
+    let theirs = oracle.validate(request).map_err(Refused::from);
+    assert_eq!(ours, theirs, "{request:?}");
+    ours.is_ok()
+}
+
+/// Requests as the generator draws them for an empty store.
+#[must_use]
+pub fn requests(count: usize) -> Vec<InternalRaftRequest> {
+    let mut generator = Generator::new(1, Weights::default());
+    (0..count).map(|_| generator.request()).collect()
+}
+
+/// Streams of different lengths, with and without disturbances.
+#[must_use]
+pub fn samples() -> Vec<Vec<u8>> {
+    let mut prng = base::Prng::new(5);
+    let mut stream = |steps: usize, requests_only: bool| {
+        let mut input = vec![prng.next_u64() as u8];
+        for _ in 0..steps {
+            let bytes = prng.next_u64().to_be_bytes();
+            let kind = if requests_only { bytes[0] | 0x40 } else { bytes[0] };
+            input.push(kind);
+            input.extend(&bytes[1..STEP_BYTES]);
+        }
+        input
+    };
+    vec![stream(8, true), stream(60, true), stream(120, false), stream(STEPS_MAX, false)]
+}
+
+/// The payload of a request.
+fn payload(request: &InternalRaftRequest) -> Bytes {
+    request.encode_to_vec().into()
+}
