@@ -5,10 +5,6 @@ use std::process::Command;
 
 use tests::repository::root;
 
-/// The Go module that pins etcd's version, relative to the repository.
-const ETCD_MODULE: &str = "tests/interop/bboltcheck";
-const ETCD_PACKAGE: &str = "go.etcd.io/etcd/server/v3";
-
 /// What a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Server {
@@ -65,7 +61,10 @@ impl Programs {
         let folder = target.join("bench");
         std::fs::create_dir_all(&folder).map_err(|error| format!("{folder:?}: {error}"))?;
         let programs = Programs {
-            etcd: folder.join("etcd"),
+            etcd: match servers.contains(&Server::Etcd) {
+                true => tests::go::etcd().to_path_buf(),
+                false => PathBuf::new(),
+            },
             cairn: target.join("release/cairn"),
             empty: target.join("release/examples/empty_server"),
             folder,
@@ -74,9 +73,6 @@ impl Programs {
         cargo.current_dir(root()).args(["build", "--release", "-p", "server", "--bin", "cairn"]);
         cargo.args(["--example", "empty_server"]).arg("--target-dir").arg(target);
         succeed("cargo build", &mut cargo)?;
-        if servers.contains(&Server::Etcd) && !programs.etcd.exists() {
-            build_etcd(&programs.etcd)?;
-        }
         Ok(programs)
     }
 
@@ -89,14 +85,6 @@ impl Programs {
             Server::Empty => &self.empty,
         }
     }
-}
-
-fn build_etcd(path: &Path) -> Result<(), String> {
-    eprintln!("building etcd (kept as {})", path.display());
-    let mut go = Command::new("go");
-    go.current_dir(root().join(ETCD_MODULE));
-    go.args(["build", "-trimpath", "-ldflags=-s -w", "-o"]).arg(path).arg(ETCD_PACKAGE);
-    succeed("go build", &mut go)
 }
 
 /// The target directory that this program was built into.

@@ -1,15 +1,17 @@
-//! A real etcd of one or more members, and `etcdctl` to talk to it. It ends with its value.
+//! Members as real processes, etcd's or ours: both are started with the same flags. They end with
+//! the value that holds them.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::binaries::built;
 use crate::go;
+use crate::ports::free_port;
 
-/// How long a member may take to serve on a busy machine.
-const READY: Duration = Duration::from_secs(60);
+/// How long members may take to serve on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a member listens.
 #[derive(Clone, Debug)]
@@ -24,25 +26,51 @@ pub struct Member {
 
 impl Member {
     /// A member on two free ports, whose data directory lies in `folder`.
+    #[must_use]
     pub fn new(name: &str, folder: &Path) -> Member {
-        // Held at the same time, so that they differ.
-        let held = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-        let [client, peer] = held.map(|held| held.local_addr().expect("it is bound").port());
-        Member { name: name.to_owned(), data_dir: folder.join(name), client, peer }
+        let data_dir = folder.join(name);
+        Member { name: name.to_owned(), data_dir, client: free_port(), peer: free_port() }
     }
 
     /// Its URL for peers.
+    #[must_use]
     pub fn peer_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.peer)
     }
 
     /// Its URL for clients.
+    #[must_use]
     pub fn client_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.client)
+    }
+
+    /// Where it writes its log lines.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.data_dir.with_extension("log")
+    }
+
+    /// Starts it with etcd's flags.
+    fn start(&self, server: &Path, members: &[Member]) -> Child {
+        let log = File::create(self.log_path()).expect("the disk takes it");
+        let mut command = Command::new(server);
+        command.args(["--name", &self.name, "--log-level", "warn", "--data-dir"]);
+        command.arg(&self.data_dir);
+        for flag in ["--listen-client-urls", "--advertise-client-urls"] {
+            command.args([flag, &self.client_url()]);
+        }
+        for flag in ["--listen-peer-urls", "--initial-advertise-peer-urls"] {
+            command.args([flag, &self.peer_url()]);
+        }
+        command.args(["--initial-cluster", &initial_cluster(members)]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let child = command.spawn();
+        child.unwrap_or_else(|error| panic!("{} cannot be started: {error}", server.display()))
     }
 }
 
 /// `name=url,…` for the flag that every member is given.
+#[must_use]
 pub fn initial_cluster(members: &[Member]) -> String {
     let parts: Vec<String> =
         members.iter().map(|member| format!("{}={}", member.name, member.peer_url())).collect();
@@ -56,11 +84,28 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts all members and waits until they serve. A data directory that exists is gone on with.
+    /// Starts members of a real etcd and waits until they serve. A data directory that exists is
+    /// gone on with.
+    #[must_use]
     pub fn start(members: &[Member]) -> Cluster {
-        let running = members.iter().map(|member| start(member, members)).collect();
+        Cluster::of(go::etcd(), members)
+    }
+
+    /// The same with members of Cairn.
+    #[must_use]
+    pub fn start_cairn(members: &[Member]) -> Cluster {
+        Cluster::of(&built("cairn"), members)
+    }
+
+    /// The same with any server that has etcd's flags.
+    ///
+    /// # Panics
+    /// When a member ends or does not serve.
+    #[must_use]
+    pub fn of(server: &Path, members: &[Member]) -> Cluster {
+        let running = members.iter().map(|member| member.start(server, members)).collect();
         let mut cluster = Cluster { members: members.to_vec(), running };
-        let deadline = Instant::now() + READY;
+        let deadline = Instant::now() + PATIENCE;
         while !cluster.serves() {
             assert!(Instant::now() < deadline, "no leader:\n{}", cluster.logs());
             for child in &mut cluster.running {
@@ -74,6 +119,12 @@ impl Cluster {
         cluster
     }
 
+    /// The members, in the order in which they were given.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
     /// Runs `etcdctl` against the first member and returns what it printed.
     pub fn ctl(&self, args: &[&str]) -> String {
         let url = self.members[0].client_url();
@@ -82,40 +133,28 @@ impl Cluster {
         go::run(go::etcdctl(), &all)
     }
 
+    /// Whether every member answers a linearizable read.
     fn serves(&self) -> bool {
         let all_answer = self.members.iter().all(|member| {
             let url = member.client_url();
-            let args = ["--endpoints", &url, "--command-timeout", "5s", "endpoint", "health"];
-            let output = Command::new(go::etcdctl()).args(args).output();
-            output.expect("etcdctl was built").status.success()
+            let args = ["cairnctl", "--endpoints", &url, "--command-timeout=5s", "get", "health"];
+            let args = args.map(Into::into);
+            // A thread of its own, so that a cluster can be started from within a runtime.
+            let ask = move || cli::ctl::run(args, &mut Vec::new(), &mut Vec::new());
+            std::thread::spawn(ask).join().is_ok_and(|code| code == 0)
         });
         all_answer && !self.members.is_empty()
     }
 
-    fn logs(&self) -> String {
-        let read = |member: &Member| std::fs::read_to_string(log_path(member)).unwrap_or_default();
+    /// What all members have logged.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let read = |member: &Member| {
+            let text = std::fs::read_to_string(member.log_path()).unwrap_or_default();
+            format!("== {}\n{text}", member.name)
+        };
         self.members.iter().map(read).collect()
     }
-}
-
-fn log_path(member: &Member) -> PathBuf {
-    member.data_dir.with_extension("log")
-}
-
-fn start(member: &Member, members: &[Member]) -> Child {
-    let log = File::create(log_path(member)).expect("the disk takes it");
-    let mut command = Command::new(go::etcd());
-    command.args(["--name", &member.name, "--log-level", "warn", "--data-dir"]);
-    command.arg(&member.data_dir);
-    for flag in ["--listen-client-urls", "--advertise-client-urls"] {
-        command.args([flag, &member.client_url()]);
-    }
-    for flag in ["--listen-peer-urls", "--initial-advertise-peer-urls"] {
-        command.args([flag, &member.peer_url()]);
-    }
-    command.args(["--initial-cluster", &initial_cluster(members)]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    command.spawn().expect("etcd was built")
 }
 
 impl Drop for Cluster {

@@ -1,16 +1,31 @@
-//! The Go programs that judge: built once a run, started with a clear error when they fail.
+//! etcd's own programs and the Go programs that judge, all from one module that pins them
+//! (`tests/interop/go`). Each is built once a run; Go's cache makes that quick when nothing has
+//! changed.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// The module that pins every program.
-const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/interop/bboltcheck");
+use crate::binaries::profile_folder;
+use crate::repository::root;
 
 /// The oracle that calls bbolt's library.
 pub fn bboltcheck() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build("bboltcheck", "."))
+    BUILT.get_or_init(|| build("bboltcheck", "./bboltcheck"))
+}
+
+/// The oracle that calls etcd's package of the log.
+pub fn walcheck() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("walcheck", "./walcheck"))
+}
+
+/// The program that uses a cluster through etcd's Go client.
+pub fn clientv3() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("clientv3", "./clientv3"))
 }
 
 /// The real server.
@@ -31,19 +46,35 @@ pub fn etcdutl() -> &'static Path {
     BUILT.get_or_init(|| build("etcdutl", "go.etcd.io/etcd/etcdutl/v3"))
 }
 
-/// Builds one program of the module; Go's own cache makes this quick when nothing changed.
-fn build(name: &str, package: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+/// Builds one package of the module, or of one that it requires, as a program of this name.
+///
+/// # Panics
+/// Without Go, and when the program cannot be built.
+#[must_use]
+pub fn build(name: &str, package: &str) -> PathBuf {
+    let folder = profile_folder().join("go");
+    fs::create_dir_all(&folder).expect("the build folder can be written");
+    let path = folder.join(name);
+    // Built beside it and renamed: another test may be starting the program right now.
+    let fresh = folder.join(format!("{name}.{}", std::process::id()));
     let mut command = Command::new("go");
-    command.current_dir(MODULE).args(["build", "-o"]).arg(&path).arg(package);
-    let output = command.output().unwrap_or_else(|error| {
-        panic!("`go` cannot be started ({error}): these tests need Go 1.26 or newer in PATH")
+    command.current_dir(root().join("tests/interop/go")).args(["build", "-o"]).arg(&fresh);
+    let output = command.arg(package).output().unwrap_or_else(|error| {
+        panic!(
+            "`go` cannot be started ({error}): comparing with etcd needs Go 1.26 or newer in PATH \
+             (https://go.dev/dl), and the network once"
+        )
     });
     accept(&format!("go build {package}"), &output);
+    fs::rename(&fresh, &path).expect("both are in one folder");
     path
 }
 
 /// Runs a program that must succeed and returns what it printed.
+///
+/// # Panics
+/// When it fails.
+#[must_use]
 pub fn run(program: &Path, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output().expect("the program was just built");
     accept(&format!("{} {args:?}", program.display()), &output);

@@ -6,18 +6,12 @@
 //! replaced by names. Log lines of Go's client on standard error are passed over. The Go programs
 //! are built from a pinned module; without Go these tests fail.
 
-#[allow(dead_code, reason = "shared with the snapshot tests, which use the rest")]
-#[path = "snapshot_interop/etcd.rs"]
-mod etcd;
-#[allow(dead_code, reason = "shared with the snapshot tests, which use the rest")]
-#[path = "snapshot_interop/go.rs"]
-mod go;
-
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use etcd::{Cluster, Member};
+use tests::cluster::{Cluster, Member};
+use tests::go;
 
 const CAIRNCTL: &str = env!("CARGO_BIN_EXE_cairnctl_under_test");
 

@@ -2,26 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use base::{ClusterId, Index, MemberId, Term};
 use bytes::Bytes;
 use proto::raftpb::ConfState;
+use tests::go;
 use wal::{EntryRef, HardState, Metadata, Op, Recovered, Recovery, SnapshotMark, Writer};
 
 const SEGMENT_BYTES: u64 = 4096;
 
 fn walcheck(command: &str, directory: &Path) -> Vec<u8> {
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/interop/walcheck");
-    let output = Command::new("go")
-        .args(["run", ".", command])
-        .arg(directory)
-        .current_dir(program)
-        .output()
-        .expect("go runs: this test needs Go (https://go.dev/dl), and the network once");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "walcheck {command}: {errors}");
-    output.stdout
+    let directory = directory.to_str().expect("temporary paths are text");
+    go::run(go::walcheck(), &[command, directory]).into_bytes()
 }
 
 fn run(directory: &Path, ops: Vec<Op>) {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::fs;
 use std::path::Path;
 
-use crate::go;
+use tests::go;
 
 /// What the oracle shows of a file.
 #[derive(Debug, Deserialize, PartialEq, Eq)]

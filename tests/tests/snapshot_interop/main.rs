@@ -2,10 +2,8 @@
 //! crate `bbolt` wrote, and writes what it reads; a real etcd and `etcdutl` make and take the
 //! snapshots that `cairnutl` takes and makes.
 //!
-//! The Go programs are built from `tests/interop/bboltcheck`, whose `go.sum` pins them. Without Go
+//! The Go programs are built from `tests/interop/go`, whose `go.sum` pins them. Without Go
 //! these tests fail: that the formats agree is not known from our side alone.
 
-mod etcd;
 mod files;
-mod go;
 mod restore;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-use crate::etcd::{Cluster, Member, initial_cluster};
-use crate::go;
+use tests::cluster::{Cluster, Member, initial_cluster};
+use tests::go;
 
 /// What a command line left behind.
 #[derive(Debug, PartialEq, Eq)]
