@@ -2,4 +2,5 @@
 //! call alike.
 
 pub mod ctl;
+mod duration;
 pub mod utl;

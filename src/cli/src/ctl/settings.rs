@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::args::Global;
 use super::display::{Display, Format};
 use super::failure::Failure;
-use super::text::duration;
+use crate::duration;
 
 const PREFIX: &str = "ETCDCTL_";
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::duration;
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -205,33 +207,11 @@ impl FromStr for LockWait {
     type Err = String;
 
     fn from_str(text: &str) -> Result<LockWait, String> {
-        let invalid = || format!("invalid duration {text:?}");
-        if text == "0" {
-            return Ok(LockWait(Duration::ZERO));
+        // Below zero is no time at all, which must not be taken for forever.
+        match text.starts_with('-') {
+            true => Err(format!("negative duration {text:?}")),
+            false => duration::parse(text).map(LockWait),
         }
-        let mut rest = text;
-        let mut seconds = 0.0;
-        while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
-            let (number, tail) = rest.split_at(digits.ok_or_else(invalid)?);
-            let unit_len = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
-            let (unit, tail) = tail.split_at(unit_len);
-            let unit_seconds = match unit {
-                "ns" => 1e-9,
-                "us" | "µs" | "μs" => 1e-6,
-                "ms" => 1e-3,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                _ => return Err(invalid()),
-            };
-            seconds += number.parse::<f64>().map_err(|_| invalid())? * unit_seconds;
-            rest = tail;
-        }
-        if text.is_empty() {
-            return Err(invalid());
-        }
-        Duration::try_from_secs_f64(seconds).map(LockWait).map_err(|_| invalid())
     }
 }
 

@@ -69,43 +69,46 @@ impl<'a> Client<'a> {
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let attempts = self.attempts(effect, call);
-        let Some(limit) = limit else { return attempts.await };
-        match tokio::time::timeout(limit, attempts).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let members = self.settings.endpoints.join(", ");
-                Err(Failure::error(format!("{members}: context deadline exceeded")))
-            }
-        }
+        let mut causes = Vec::new();
+        let attempts = self.attempts(effect, call, &mut causes);
+        let outcome = match limit {
+            Some(limit) => tokio::time::timeout(limit, attempts).await.unwrap_or(None),
+            None => attempts.await,
+        };
+        outcome.ok_or_else(|| Failure::error(causes.join("; ")))
     }
 
-    async fn attempts<T, F>(self, effect: Effect, call: impl Fn(Channel) -> F) -> Result<T, Failure>
+    /// Asks one member after the other; `causes` says of each that was asked why it gave no answer,
+    /// also when time runs out meanwhile.
+    async fn attempts<T, F>(
+        self,
+        effect: Effect,
+        call: impl Fn(Channel) -> F,
+        causes: &mut Vec<String>,
+    ) -> Option<T>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let mut causes = Vec::new();
         for endpoint in &self.settings.endpoints {
-            let channel = match self.connect(endpoint).await {
-                Ok(channel) => channel,
-                Err(cause) => {
-                    causes.push(format!("{endpoint}: {cause}"));
-                    continue;
-                }
+            causes.push(format!("{endpoint}: context deadline exceeded"));
+            let (cause, is_sent) = match self.connect(endpoint).await {
+                Err(cause) => (format!("{endpoint}: {cause}"), false),
+                Ok(channel) => match call(channel).await {
+                    Ok(answer) => return Some(answer.into_inner()),
+                    Err(status) => {
+                        let may_go_on =
+                            effect == Effect::Read && status.code() == Code::Unavailable;
+                        (describe(endpoint, &status), !may_go_on)
+                    }
+                },
             };
-            let status = match call(channel).await {
-                Ok(answer) => return Ok(answer.into_inner()),
-                Err(status) => status,
-            };
-            let last = self.settings.endpoints.last() == Some(endpoint);
-            if last || effect == Effect::Write || status.code() != Code::Unavailable {
-                let cause = describe(endpoint, &status);
-                causes.push(cause);
-                break;
+            causes.pop();
+            causes.push(cause);
+            if is_sent {
+                return None;
             }
-            causes.push(describe(endpoint, &status));
         }
-        Err(Failure::error(causes.join("; ")))
+        None
     }
 
     /// Opens a connection to the first member that can be reached, and says which it is.

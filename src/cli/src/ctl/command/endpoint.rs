@@ -14,7 +14,7 @@ use crate::ctl::client::{Client, Effect, request};
 use crate::ctl::display::{Format, Hash, Hashes, Health, Healths, Status, Statuses};
 use crate::ctl::failure::Failure;
 use crate::ctl::settings::Settings;
-use crate::ctl::text::duration;
+use crate::duration;
 
 /// Runs an endpoint command.
 pub async fn run(context: &mut Context<'_>, args: &Endpoint) -> Result<(), Failure> {

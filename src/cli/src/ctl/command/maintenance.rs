@@ -10,8 +10,8 @@ use crate::ctl::args::{Arguments, Compaction, Defrag};
 use crate::ctl::client::{Client, Effect, request};
 use crate::ctl::display::Moved;
 use crate::ctl::failure::Failure;
-use crate::ctl::text::duration;
 use crate::ctl::text::number::{parse_int, parse_uint};
+use crate::duration;
 
 /// Compacts the history.
 pub async fn compact(context: &mut Context<'_>, args: &Compaction) -> Result<(), Failure> {
