@@ -1,8 +1,10 @@
-//! What the tests share: where the repository and its binaries are, etcd's own programs, and
-//! clusters of real processes that end with the test that started them.
+//! What the tests share: where the repository and its binaries are, etcd's own programs, clusters
+//! of real processes that end with the test that started them, and third-party clients.
 
 pub mod binaries;
+pub mod clients;
 pub mod cluster;
 pub mod go;
 pub mod ports;
 pub mod repository;
+pub mod transcript;

@@ -39,7 +39,7 @@ var chapters = []chapter{
 	{"maintenance", maintenance},
 	{"cluster", cluster},
 	{"failover", failover},
-	{"not built", unbuilt},
+	{"built or not", unbuilt},
 }
 
 // check is what a chapter works with.
