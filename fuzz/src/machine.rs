@@ -2,7 +2,8 @@
 //!
 //! The input is a list of steps, six bytes each: what to do, and the seed of the request if it is
 //! one, so that a change of a few bytes changes one step. Beside requests there are flushes,
-//! cleanings, slices of a compaction, and power failures with a recovery from what the backend kept.
+//! cleanings, slices of a compaction, and power failures with a recovery from what the backend
+//! kept.
 //!
 //! Held against: every answer, refusal and event is the model's, to the byte and in etcd's text;
 //! so is HashKV at any revision, and what a reader of any kept revision sees; a recovered machine

@@ -1,4 +1,4 @@
-//! What a person sees while a target runs: a bar on a terminal, nothing otherwise but the last line.
+//! What a person sees while a target runs: a bar on a terminal, elsewhere the last line only.
 #![allow(clippy::print_stdout, reason = "this file is where the program speaks")]
 
 use std::io::IsTerminal;

@@ -1,0 +1,4 @@
+//! `fuzz::peer` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::peer::run(data));
