@@ -4,7 +4,7 @@
 //! with `--server etcd` the same against a real etcd, which shows that what is expected is etcd's.
 #![allow(clippy::print_stdout, reason = "this file is where the program speaks")]
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -46,7 +46,7 @@ fn chosen(names: &[String]) -> Result<Vec<Client>, String> {
 }
 
 /// Runs one client against a fresh cluster.
-fn phase(client: Client, program: &PathBuf, server: &PathBuf, size: usize) -> Result<(), String> {
+fn phase(client: Client, program: &Path, server: &Path, size: usize) -> Result<(), String> {
     let began = Instant::now();
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let name = |number: usize| format!("m{number}");
