@@ -59,11 +59,7 @@ fn repeat_file(target: &Target, path: &Path) -> ExitCode {
         Ok(input) => input,
         Err(error) => return fail(&format!("{}: {error}", path.display())),
     };
-    report::begin(
-        target.name,
-        &format!("--target {} --file {}", target.name, path.display()),
-        &input,
-    );
+    report::begin(target.name, &format!("{}", path.display()), &input);
     (target.run)(&input);
     line(&format!("{}: {} breaks nothing", target.name, path.display()));
     ExitCode::SUCCESS
@@ -86,7 +82,7 @@ fn fuzz_for(target: &Target, options: &Options, time: Duration) -> Result<(), St
     let mut samples = (target.samples)();
     samples.extend(corpus.into_iter().map(|(_, input)| input));
     for (number, sample) in samples.iter().enumerate() {
-        report::begin(target.name, &format!("(sample {number})"), sample);
+        report::begin(target.name, &format!("sample {number}"), sample);
         (target.run)(sample);
     }
     let before = memory::peak_bytes();
@@ -120,8 +116,7 @@ fn fuzz_for(target: &Target, options: &Options, time: Duration) -> Result<(), St
 
 fn run_one(target: &Target, seed: u64, number: u64, samples: &[Vec<u8>]) {
     let input = mutate::input(seed, number, samples);
-    let repeat = format!("--target {} --seed {seed} --input {number}", target.name);
-    report::begin(target.name, &repeat, &input);
+    report::begin(target.name, &format!("--seed {seed} --input {number}"), &input);
     (target.run)(&input);
 }
 

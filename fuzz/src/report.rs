@@ -13,7 +13,8 @@ use crate::progress::line;
 #[derive(Default)]
 struct Running {
     target: &'static str,
-    repeat: String,
+    /// Which input it is.
+    what: String,
     input: Vec<u8>,
 }
 
@@ -22,9 +23,9 @@ thread_local! {
 }
 
 /// Notes what this thread begins to run.
-pub fn begin(target: &'static str, repeat: &str, input: &[u8]) {
+pub fn begin(target: &'static str, what: &str, input: &[u8]) {
     RUNNING.with_borrow_mut(|running| {
-        *running = Running { target, repeat: repeat.to_owned(), input: input.to_vec() };
+        *running = Running { target, what: what.to_owned(), input: input.to_vec() };
     });
 }
 
@@ -35,9 +36,13 @@ pub fn install() {
     panic::set_hook(Box::new(move |cause| {
         usual(cause);
         RUNNING.with_borrow(|running| {
-            line(&format!("{} failed: cargo run -p fuzz -- {}", running.target, running.repeat));
+            let Running { target, what, .. } = running;
+            line(&format!("{target} failed: {what}"));
             match keep(running) {
-                Ok(path) => line(&format!("the input is kept in {}", path.display())),
+                Ok(path) => {
+                    let path = path.display();
+                    line(&format!("repeat: cargo run -p fuzz -- --target {target} --file {path}"));
+                }
                 Err(error) => line(&format!("the input cannot be kept: {error}")),
             }
         });

@@ -1,103 +1,73 @@
-//! The README's tour, run line by line as a reader would, with Cairn's own tools, so that it cannot
+//! The README's tour, run by a shell as a reader would, with Cairn's own tools, so that it cannot
 //! rot.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use tests::binaries::built;
+use tests::binaries::{built, profile_folder};
+use tests::cluster::{Cluster, Member};
 use tests::repository::root;
 
-/// How long the server may take to serve.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A server that ends with the test.
-struct Server {
-    child: Child,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.child.kill();
-        let _ended = self.child.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener.local_addr().expect("it is bound").port()
-}
-
-fn start(dir: &Path, client: &str) -> Server {
-    let peer = format!("http://127.0.0.1:{}", free_port());
-    let log = dir.join("log");
-    let child = Command::new(built("cairn"))
-        .arg(format!("--data-dir={}", dir.join("data").display()))
-        .arg(format!("--listen-client-urls={client}"))
-        .arg(format!("--advertise-client-urls={client}"))
-        .arg(format!("--listen-peer-urls={peer}"))
-        .arg(format!("--initial-advertise-peer-urls={peer}"))
-        .arg(format!("--initial-cluster=default={peer}"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(fs::File::create(&log).expect("a temporary file"))
-        .spawn()
-        .expect("the server starts");
-    let server = Server { child };
-    let began = Instant::now();
-    loop {
-        let text = fs::read_to_string(&log).unwrap_or_default();
-        if text.contains("ready to serve client requests") {
-            return server;
-        }
-        assert!(began.elapsed() < PATIENCE, "the server does not serve:\n{text}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// The commands of the tour: indented lines that call etcdctl.
+/// The commands of the tour: indented lines that call the tool, without their comments.
 fn tour() -> Vec<String> {
     let readme = fs::read_to_string(root().join("README.md")).expect("a README");
-    let lines = readme.lines().filter_map(|line| line.strip_prefix("    etcdctl "));
-    lines.map(str::to_string).collect()
+    let lines = readme.lines().filter_map(|line| line.strip_prefix("    "));
+    let code = lines.map(|line| line.split("  #").next().unwrap_or_default().trim());
+    code.filter(|line| line.contains("cairnctl")).map(str::to_owned).collect()
 }
 
-/// Words of a command line; double quotes group.
-fn words(line: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut quoted = false;
-    for letter in line.chars() {
-        match letter {
-            '"' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
-            other => words.last_mut().expect("never empty").push(other),
-        }
-    }
-    words
+/// A shell that finds the tools that were just built, and the server.
+fn shell(folder: &Path, endpoint: &str) -> Command {
+    let mut command = Command::new("sh");
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{path}", profile_folder().display()));
+    command.env("ETCDCTL_ENDPOINTS", endpoint).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// Runs lines in one shell, which ends at the first that fails; what they printed.
+fn run(folder: &Path, endpoint: &str, lines: &[String]) -> String {
+    let script = lines.join("\n");
+    let ended = shell(folder, endpoint).args(["-e", "-c", &script]).output();
+    let ended = ended.expect("a shell");
+    let errors = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{script}\n{}: {errors}", ended.status);
+    String::from_utf8(ended.stdout).expect("text")
+}
+
+/// The first lines of a command that does not end by itself.
+fn first_lines(folder: &Path, endpoint: &str, line: &str, count: usize) -> Vec<String> {
+    let exec = format!("exec {line}");
+    let child = shell(folder, endpoint).args(["-c", &exec]).stdout(Stdio::piped()).spawn();
+    let mut child = child.expect("a shell");
+    let out = BufReader::new(child.stdout.take().expect("it is piped"));
+    let lines = out.lines().take(count).map(|line| line.expect("text")).collect();
+    child.kill().expect("it still runs");
+    child.wait().expect("it is our child");
+    lines
 }
 
 #[test]
 fn the_readme_tour_works_as_it_is_written() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let client = format!("http://127.0.0.1:{}", free_port());
-    let _server = start(dir.path(), &client);
+    let _tool = built("cairnctl");
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let member = Member::new("default", folder.path());
+    let endpoint = member.client_url();
+    let _cluster = Cluster::start_cairn(&[member]);
     let tour = tour();
-    assert!(tour.len() >= 6, "the tour has {} commands", tour.len());
-    let mut outputs = Vec::new();
-    for line in &tour {
-        let run = Command::new(built("cairnctl"))
-            .args(words(line))
-            .env("ETCDCTL_ENDPOINTS", &client)
-            .output()
-            .expect("cairnctl runs");
-        let errors = String::from_utf8_lossy(&run.stderr).into_owned();
-        assert!(run.status.success(), "{line}: {} {errors}", run.status);
-        outputs.push(String::from_utf8_lossy(&run.stdout).into_owned());
+    assert!(tour.len() >= 10, "the tour has {} commands", tour.len());
+    let watch = tour.iter().position(|line| line.contains(" watch ")).expect("a watch");
+
+    let before = run(folder.path(), &endpoint, &tour[..watch]);
+    let keys = "OK\ngreeting\nhello, world\nOK\nOK\n/config/a\n1\n/config/b\n2\n1\n";
+    assert_eq!(before, format!("{keys}SUCCESS\n\nOK\n"));
+    let told = first_lines(folder.path(), &endpoint, &tour[watch], 9);
+    let changes = "PUT /config/a 1 PUT /config/b 2 PUT /config/a 2";
+    assert_eq!(told.join(" "), changes);
+    let after = run(folder.path(), &endpoint, &tour[watch + 1..]);
+    for part in ["OK\nlease ", " revoked\n", " ENDPOINT "] {
+        assert!(after.contains(part), "no {part:?} in {after}");
     }
-    assert_eq!(outputs[0], "OK\n");
-    assert_eq!(outputs[1], "greeting\nhello, world\n");
-    assert!(outputs.iter().any(|text| text == "/config/a\n1\n/config/b\n2\n"), "{outputs:?}");
 }
