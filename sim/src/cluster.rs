@@ -302,12 +302,18 @@ impl Cluster {
         lock(&self.slots)[member].is_damaged
     }
 
+    /// Whether a member's log was damaged and it does not run.
+    #[must_use]
+    pub fn is_lost(&self, member: usize) -> bool {
+        self.is_damaged(member) && self.running(member).is_none()
+    }
+
     /// Whether the cluster is allowed to stand still (G5): a member whose log was damaged stays
     /// down, and with those whose log is suspect since a crash, which vote only when all others are
     /// heard (L-a), no majority is left that elects.
     #[must_use]
     pub fn may_stand_still(&self) -> bool {
-        let lost = |member: &usize| self.is_damaged(*member) && self.running(*member).is_none();
+        let lost = |member: &usize| self.is_lost(*member);
         let is_suspect = |member: &usize| lock(&self.world.seats[*member].disk).is_log_suspect();
         let sound = (0..self.size()).filter(|member| !lost(member) && !is_suspect(member));
         (0..self.size()).any(|member| lost(&member)) && sound.count() <= self.size() / 2

@@ -23,7 +23,7 @@ use crate::disk::DiskImage;
 use crate::nemesis::Nemesis;
 use crate::plan::{Plan, WorkloadKind};
 use crate::sync::lock;
-use crate::trace::Trace;
+use crate::trace::{Trace, Words};
 use crate::workload::client::{Client, Ledger};
 use crate::workload::{self, Doors};
 use crate::world::{Found, Seat, World};
@@ -73,13 +73,19 @@ pub fn in_fresh_thread<T: Send + 'static>(
 /// Executes a plan; `verbose` prints every event.
 #[must_use]
 pub fn execute(plan: &Plan, verbose: bool) -> Outcome {
-    let plan = plan.clone();
-    in_fresh_thread(plan.seed, async move { simulate(&plan, verbose).await })
+    execute_telling(plan, if verbose { Words::Printed } else { Words::Dropped })
 }
 
-async fn simulate(plan: &Plan, verbose: bool) -> Outcome {
+/// Executes a plan and tells of it.
+#[must_use]
+pub fn execute_telling(plan: &Plan, words: Words) -> Outcome {
+    let plan = plan.clone();
+    in_fresh_thread(plan.seed, async move { simulate(&plan, words).await })
+}
+
+async fn simulate(plan: &Plan, words: Words) -> Outcome {
     let mut prng = Prng::new(plan.seed);
-    let world = Arc::new(build(plan, &mut prng, verbose));
+    let world = Arc::new(build(plan, &mut prng, words));
     let cluster = Cluster::new(world.clone(), plan.cluster.clone());
     let supervisor = madsim::task::spawn(cluster.clone().supervise());
     for member in 0..cluster.size() {
@@ -109,7 +115,7 @@ fn in_elections(outages: &[Duration], election_ms: u64) -> Vec<u64> {
     outages.iter().map(|outage| outage.as_micros() as u64 / election_ms.max(1)).collect()
 }
 
-fn build(plan: &Plan, prng: &mut Prng, verbose: bool) -> World {
+fn build(plan: &Plan, prng: &mut Prng, words: Words) -> World {
     let seats: Vec<Seat> = (0..plan.cluster.members)
         .map(|member| {
             let mut disk = DiskImage::new(prng.fork());
@@ -126,7 +132,7 @@ fn build(plan: &Plan, prng: &mut Prng, verbose: bool) -> World {
         .collect();
     let ids = seats.iter().map(Seat::id).collect();
     let settings = settings(plan);
-    let world = World::new(seats, Checks::new(ids, settings), prng, Trace::new(verbose));
+    let world = World::new(seats, Checks::new(ids, settings), prng, Trace::new(words));
     let mut net = lock(&world.net);
     for from in 0..plan.cluster.members {
         for to in 0..plan.cluster.members {

@@ -10,22 +10,33 @@ const CHECKPOINT_EVENTS: u64 = 64;
 /// Lines that are kept for a report.
 const TAIL_LINES: usize = 60;
 
+/// What becomes of the words in which events are told. They cost more than the events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// Nothing.
+    Dropped,
+    /// The last ones are kept.
+    Kept,
+    /// They are printed to the standard error too.
+    Printed,
+}
+
 /// Folds events into a hash.
 #[derive(Clone, Debug)]
 pub struct Trace {
     hash: u64,
     events: u64,
     checkpoints: Vec<u64>,
-    verbose: bool,
+    words: Words,
     tail: std::collections::VecDeque<String>,
 }
 
 impl Trace {
-    /// An empty trace; `verbose` prints each event to the standard error.
+    /// An empty trace.
     #[must_use]
-    pub fn new(verbose: bool) -> Trace {
+    pub fn new(words: Words) -> Trace {
         let tail = std::collections::VecDeque::new();
-        Trace { hash: 0xcbf2_9ce4_8422_2325, events: 0, checkpoints: Vec::new(), verbose, tail }
+        Trace { hash: 0xcbf2_9ce4_8422_2325, events: 0, checkpoints: Vec::new(), words, tail }
     }
 
     /// Adds an event: when, which member (zero: the world), a kind, and its numbers.
@@ -46,8 +57,11 @@ impl Trace {
 
     /// Adds words for people; they are not part of the hash.
     pub fn say(&mut self, at: Instant, member: usize, words: fmt::Arguments<'_>) {
+        if self.words == Words::Dropped {
+            return;
+        }
         let line = format!("{at:?} m{member} {words}");
-        if self.verbose {
+        if self.words == Words::Printed {
             #[allow(clippy::print_stderr, reason = "printing is what verbose is for")]
             {
                 eprintln!("{line}");
@@ -101,7 +115,7 @@ mod tests {
     #[test]
     fn the_first_difference_is_found_within_a_checkpoint() {
         let run = |odd: u64| {
-            let mut trace = Trace::new(false);
+            let mut trace = Trace::new(Words::Dropped);
             for number in 0..1_000 {
                 let value = if number == odd { 7 } else { number };
                 trace.add(Instant::from_nanos(number), 1, "step", &[value]);

@@ -14,7 +14,7 @@ use sim::env::clock::MemberClock;
 use sim::net::{LinkFaults, open_port};
 use sim::run::in_fresh_thread;
 use sim::sync::lock;
-use sim::trace::Trace;
+use sim::trace::{Trace, Words};
 use sim::world::{Life, Seat, World};
 
 fn world(members: u64, seed: u64) -> Arc<World> {
@@ -29,7 +29,7 @@ fn world(members: u64, seed: u64) -> Arc<World> {
         .collect();
     let ids = seats.iter().map(Seat::id).collect();
     let checks = Checks::new(ids, model::Settings::default());
-    Arc::new(World::new(seats, checks, &mut prng, Trace::new(false)))
+    Arc::new(World::new(seats, checks, &mut prng, Trace::new(Words::Dropped)))
 }
 
 fn boot(world: &Arc<World>, member: usize) -> (Life, SimEnv) {

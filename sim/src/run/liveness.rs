@@ -9,11 +9,15 @@ use std::time::Duration;
 use base::Instant;
 use madsim::task::JoinHandle;
 use node::{ApiError, Caller, Code};
-use proto::etcdserverpb::{HashKvRequest, HashKvResponse, InternalRaftRequest, PutRequest};
+use proto::etcdserverpb::alarm_request::AlarmAction;
+use proto::etcdserverpb::{
+    AlarmRequest, AlarmType, HashKvRequest, HashKvResponse, InternalRaftRequest, PutRequest,
+};
 
 use super::Run;
 use crate::audit;
 use crate::check::{Violation, replica_hashes, wal_space};
+use crate::cluster::Running;
 use crate::sync::lock;
 use crate::workload::client::decode;
 
@@ -25,6 +29,8 @@ const REST_TIME: Duration = Duration::from_secs(40);
 pub(crate) const STANDSTILL: &str = "check: standstill excused";
 /// Time in which a member at rest has flushed and released what it can.
 const FLUSH_TIME: Duration = Duration::from_secs(2);
+/// Time after which a member that does not answer is asked anew.
+const PROBE_TIME: Duration = Duration::from_secs(8);
 /// Time between two looks.
 const LOOK_TIME: Duration = Duration::from_millis(50);
 
@@ -66,7 +72,29 @@ impl Run<'_> {
     }
 
     fn is_excused(&self, member: usize) -> bool {
-        self.cluster.is_damaged(member) && self.cluster.running(member).is_none()
+        self.cluster.is_lost(member)
+    }
+
+    /// An alarm is taken back by itself only when every member says that it is not etcd's; with one
+    /// that is lost, an operator has to do it (O5).
+    async fn disarm(&self, running: Running) {
+        if !(0..self.cluster.size()).any(|member| self.cluster.is_lost(member)) {
+            return;
+        }
+        self.world.count("fault: O5 alarm disarmed by hand");
+        let seats = self.world.seats.iter().map(|seat| seat.id().get());
+        for member_id in seats.collect::<Vec<u64>>() {
+            let api = running.api.clone();
+            let request = AlarmRequest {
+                action: AlarmAction::Deactivate as i32,
+                member_id,
+                alarm: AlarmType::Nospace as i32,
+            };
+            let task =
+                running.node.spawn(async move { api.alarm(&Caller::default(), request).await });
+            // A refusal shows in the next probe.
+            let _answer = madsim::time::timeout(PROBE_TIME, task).await;
+        }
     }
 
     async fn probe(&self, member: usize) -> Result<(), String> {
@@ -78,12 +106,17 @@ impl Run<'_> {
         let entry = InternalRaftRequest { put: Some(put.clone()), ..Default::default() };
         let now = self.world.clock.now();
         self.ledger.record(u64::MAX, (now, now), entry, None);
-        let task = running.node.spawn(async move {
+        let again = running.clone();
+        let task = running.node.clone().spawn(async move {
             let answer = running.api.put(&Caller::default(), put).await;
             let answer = answer.map(|_| ()).map_err(|error| error.to_string());
             if running.life.is_alive() { answer } else { Err("it stopped".into()) }
         });
-        match madsim::time::timeout(Duration::from_secs(8), task).await {
+        match madsim::time::timeout(PROBE_TIME, task).await {
+            Ok(Ok(Err(error))) if error == ApiError::NO_SPACE.to_string() => {
+                self.disarm(again).await;
+                Err(error)
+            }
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err("it crashed".into()),
             Err(_) => Err("no answer".into()),

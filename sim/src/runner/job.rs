@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::demand;
 use crate::plan::{Plan, draw};
 use crate::run::{self, Outcome};
+use crate::trace::Words;
 
 /// Every so many-th seed is run twice, to be compared (D1).
 const TWICE_EVERY: u64 = 20;
@@ -99,8 +100,12 @@ pub fn perform(job: &Job) -> Report {
 #[must_use]
 pub fn run(seed: u64, plan: Plan, verbose: bool, twice: bool) -> Report {
     let began = Instant::now();
-    let outcome = run::execute(&plan, verbose);
+    let mut outcome = run::execute(&plan, verbose);
     let real_us = began.elapsed().as_micros() as u64;
+    if outcome.found.is_some() && !verbose {
+        // The same again, this time with words.
+        outcome = run::execute_telling(&plan, Words::Kept);
+    }
     let difference = twice.then(|| {
         let again = run::execute(&plan, false);
         outcome.trace.first_difference(&again.trace)
