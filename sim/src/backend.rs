@@ -2,6 +2,8 @@
 //! ingestions and deletions are durable on return; batches are volatile until `persist`, and then
 //! survive as a prefix; the two kinds survive independently of each other.
 
+mod sorted;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -11,15 +13,17 @@ use mvcc::{Backend, BackendError, BackendSnapshot, Change, Scan};
 
 use crate::sync::lock;
 use crate::world::Life;
+use sorted::Sorted;
 
-type Keyspace = Arc<BTreeMap<Bytes, Bytes>>;
+/// All keyspaces; an image of it is one more owner.
+type Keyspaces = Arc<BTreeMap<String, Sorted>>;
 
 /// What a backend holds across the member's restarts.
 #[derive(Default)]
 pub struct Store {
-    current: BTreeMap<String, Keyspace>,
+    current: Keyspaces,
     /// The state with all that is durable and no batch that is not.
-    durable: BTreeMap<String, Keyspace>,
+    durable: Keyspaces,
     /// Batches since the last persist, with the operations that are durable at once between them.
     pending: Vec<Vec<Change>>,
     /// The next operation fails.
@@ -30,24 +34,20 @@ pub struct Store {
 }
 
 impl Store {
-    fn write(map: &mut BTreeMap<String, Keyspace>, change: &Change) {
+    fn write(keyspaces: &mut Keyspaces, change: &Change) {
         let (name, key) = match change {
             Change::Put { keyspace, key, .. } | Change::Delete { keyspace, key } => (keyspace, key),
         };
-        let Some(keyspace) = map.get_mut(*name) else { return };
+        let Some(keyspace) = Arc::make_mut(keyspaces).get_mut(*name) else { return };
         match change {
-            Change::Put { value, .. } => {
-                Arc::make_mut(keyspace).insert(key.clone(), value.clone());
-            }
-            Change::Delete { .. } => {
-                Arc::make_mut(keyspace).remove(key);
-            }
+            Change::Put { value, .. } => keyspace.insert(key.clone(), value.clone()),
+            Change::Delete { .. } => keyspace.remove(key),
         }
     }
 
-    fn both(&mut self, apply: impl Fn(&mut BTreeMap<String, Keyspace>)) {
-        apply(&mut self.current);
-        apply(&mut self.durable);
+    fn both(&mut self, apply: impl Fn(&mut BTreeMap<String, Sorted>)) {
+        apply(Arc::make_mut(&mut self.current));
+        apply(Arc::make_mut(&mut self.durable));
     }
 
     /// Loses power: a prefix of the batches that were not persisted survives. Gives how many did
@@ -89,7 +89,7 @@ pub struct SimBackend {
 /// A consistent image.
 #[derive(Clone)]
 pub struct SimBackendSnapshot {
-    keyspaces: BTreeMap<String, Keyspace>,
+    keyspaces: Keyspaces,
 }
 
 impl SimBackend {
@@ -173,7 +173,9 @@ impl Backend for SimBackend {
         }
         store.both(|map| {
             if let Some(keyspace) = map.get_mut(keyspace) {
-                Arc::make_mut(keyspace).extend(entries.iter().cloned());
+                for (key, value) in &entries {
+                    keyspace.insert(key.clone(), value.clone());
+                }
             }
         });
         Ok(())
@@ -238,7 +240,7 @@ impl BackendSnapshot for SimBackendSnapshot {
         };
         let end = to.map(Bytes::copy_from_slice);
         let entries = keyspace
-            .range(Bytes::copy_from_slice(from)..)
+            .range_from(from)
             .take_while(move |(key, _)| end.as_ref().is_none_or(|end| *key < end));
         Box::new(entries.map(|(key, value)| Ok((key.clone(), value.clone()))))
     }
@@ -268,7 +270,7 @@ mod tests {
                 store.pending.push(vec![put(key)]);
             }
             let lost = store.crash(&mut Prng::new(seed));
-            let keys: Vec<&Bytes> = store.current["meta"].keys().collect();
+            let keys: Vec<&Bytes> = store.current["meta"].iter().map(|(key, _)| key).collect();
             let all = ["a", "b", "c"];
             assert_eq!(keys, all[..3 - lost as usize].iter().collect::<Vec<_>>());
         }

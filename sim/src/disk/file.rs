@@ -110,8 +110,12 @@ impl FileImage {
     pub fn finish_sync(&mut self, sync: u64) {
         let Some(flight) = self.take_flight(sync) else { return };
         for (number, content) in &flight.sectors {
-            self.note(number * SECTOR_BYTES as u64);
-            self.durable.set_sector(*number, content);
+            // A log is appended to: most of its last sector stays as it was.
+            let before = self.durable.sector(*number);
+            if let Some(at) = before.iter().zip(content).position(|(old, new)| old != new) {
+                self.note(number * SECTOR_BYTES as u64 + at as u64);
+                self.durable.set_sector(*number, content);
+            }
         }
         if flight.len != self.durable_len {
             self.note(flight.len.min(self.durable_len));
