@@ -16,6 +16,7 @@ pub mod audit;
 pub mod backend;
 pub mod check;
 pub mod cluster;
+pub mod counters;
 pub mod disk;
 pub mod env;
 pub mod nemesis;

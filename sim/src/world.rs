@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::backend::Store;
 use crate::check::{Checks, Violation};
+use crate::counters::Counters;
 use crate::disk::DiskImage;
 use crate::env::clock::{Clock, MemberClock};
 use crate::net::Network;
@@ -60,7 +61,7 @@ pub struct World {
     moment: Notify,
     prng: Mutex<Prng>,
     trace: Mutex<Trace>,
-    counts: Mutex<BTreeMap<&'static str, u64>>,
+    counts: Mutex<Counters>,
     violation: Mutex<Option<Found>>,
     broken: Mutex<BTreeSet<&'static str>>,
     outages: Mutex<Outages>,
@@ -153,13 +154,13 @@ impl World {
 
     /// Counts several of something by name.
     pub fn count_many(&self, name: &'static str, number: u64) {
-        *lock(&self.counts).entry(name).or_default() += number;
+        lock(&self.counts).add(name, number);
     }
 
     /// All counters.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
-        lock(&self.counts).clone()
+        lock(&self.counts).by_name()
     }
 
     /// Adds to the trace; member zero is the world.

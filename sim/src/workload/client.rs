@@ -247,7 +247,8 @@ impl Client {
         };
         let (node, life) = (running.node.clone(), running.life.clone());
         let (answer, answered) = oneshot::channel();
-        let future = call(running);
+        // A call's future is large, and starting a task moves it several times.
+        let future = Box::pin(call(running));
         node.spawn(async move {
             let result = future.await;
             // A process that has stopped sends nothing any more.
