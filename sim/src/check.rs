@@ -41,6 +41,7 @@ use node::env::Event;
 use proto::etcdserverpb::{InternalRaftRequest, RangeRequest, RangeResponse};
 use raft::{Message, SnapshotMeta};
 
+use crate::counters::Counters;
 use crate::disk::log::DurableLog;
 pub use facts::event_numbers;
 pub use ghost::Ghost;
@@ -73,18 +74,18 @@ pub(crate) use violated;
 
 /// How often each property was judged.
 #[derive(Debug, Default)]
-pub struct Tally(RefCell<BTreeMap<&'static str, u64>>);
+pub struct Tally(RefCell<Counters>);
 
 impl Tally {
     /// Counts one judgement.
     pub fn hit(&self, check: &'static str) {
-        *self.0.borrow_mut().entry(check).or_default() += 1;
+        self.0.borrow_mut().add(check, 1);
     }
 
     /// All counts.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
-        self.0.borrow().clone()
+        self.0.borrow().by_name()
     }
 }
 

@@ -17,6 +17,7 @@ pub struct Summary {
     failed: u64,
     simulated_ms: u64,
     run_us: u64,
+    cpu_ms: u64,
     ratios: Vec<u64>,
     outages: Vec<u64>,
     /// Real time of the sweep.
@@ -116,6 +117,7 @@ impl Summary {
         self.failed += u64::from(report.broken.is_some());
         self.simulated_ms += report.simulated_ms;
         self.run_us += report.real_us;
+        self.cpu_ms += report.cpu_ms;
         self.ratios.extend((report.simulated_ms * 1_000).checked_div(report.real_us));
         self.outages.extend(&report.outages);
         for (name, count) in &report.counts {
@@ -197,13 +199,14 @@ impl fmt::Display for Summary {
         write!(
             f,
             "{} runs, {} failed; {} s simulated in {:.1} s real, {:.1} s of runs; \
-             simulated/real: median {}",
+             simulated/real: median {}; simulated/processor time of all runs: {}",
             self.runs,
             self.failed,
             self.simulated_ms / 1_000,
             self.real.as_secs_f64(),
             self.run_us as f64 / 1e6,
-            self.median_ratio()
+            self.median_ratio(),
+            self.simulated_ms.checked_div(self.cpu_ms).unwrap_or(0)
         )
     }
 }
