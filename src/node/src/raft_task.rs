@@ -135,7 +135,8 @@ impl<E: Env> Driver<E> {
                 Wake::Notice(notice) => self.on_notice(notice),
                 Wake::Command(command) => self.on_command(command),
                 Wake::Message(message) => self.on_message(message),
-                Wake::Reads | Wake::Time => {}
+                Wake::Time => self.release(),
+                Wake::Reads => {}
                 Wake::Ended => return,
             }
             self.take_waiting();

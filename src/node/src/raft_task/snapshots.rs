@@ -26,6 +26,10 @@ pub(super) struct Snapshots {
     arrived: Option<Arrived>,
     /// The state that is on its way to a follower, until that has it.
     pins: BTreeMap<MemberId, Index>,
+    /// The newest mark and the bytes of the log at it, while followers keep back what it releases.
+    held_back: Option<(Index, u64)>,
+    /// What the log writer was told to release.
+    released: Index,
 }
 
 impl Snapshots {
@@ -62,8 +66,8 @@ impl<E: Env> Driver<E> {
             }
             Notice::Removed(members) => self.task.removed.extend(members),
             Notice::Checkpointed { index, log_bytes } => {
-                let through = self.releasable(index, log_bytes);
-                let _stopped = self.task.log.send(Job::Release(through));
+                self.snapshots.held_back = Some((index, log_bytes));
+                self.release();
             }
             Notice::Released(index) => {
                 let index = index.min(raft.status().applied);
@@ -101,15 +105,30 @@ impl<E: Env> Driver<E> {
         }
     }
 
-    /// Up to where the log may go: what followers that are heard may need stays, as long as its
+    /// Releases what may go. What a follower keeps back is looked at again with time: it goes on,
+    /// or is no longer heard.
+    pub(super) fn release(&mut self) {
+        let Some((checkpoint, log_bytes)) = self.snapshots.held_back else { return };
+        let (through, is_all) = self.releasable(checkpoint, log_bytes);
+        if is_all {
+            self.snapshots.held_back = None;
+        }
+        if through > self.snapshots.released {
+            self.snapshots.released = through;
+            let _stopped = self.task.log.send(Job::Release(through));
+        }
+    }
+
+    /// Up to where the log may go, and whether that is all that the mark covers: what followers that are heard may need stays, as long as its
     /// bytes are within the bound; beyond that they get snapshots (BK5).
-    fn releasable(&mut self, checkpoint: Index, log_bytes: u64) -> Index {
+    fn releasable(&mut self, checkpoint: Index, log_bytes: u64) -> (Index, bool) {
         if log_bytes > self.task.log_bytes_max {
             mark!("log: released beyond what followers need");
-            return checkpoint;
+            return (checkpoint, true);
         }
         let kept = self.task.catch_up_entries;
-        let mut through = Index(checkpoint.get().saturating_sub(kept));
+        let all = Index(checkpoint.get().saturating_sub(kept));
+        let mut through = all;
         let status = self.task.raft.status();
         for peer in status.progress.iter().filter(|peer| peer.recent_active) {
             let pin = self.snapshots.pins.get(&peer.id).copied();
@@ -119,6 +138,6 @@ impl<E: Env> Driver<E> {
             let needs = pin.map_or(peer.matched, |pin| pin.max(peer.matched));
             through = through.min(needs);
         }
-        through
+        (through, through == all)
     }
 }
