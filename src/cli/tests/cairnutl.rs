@@ -114,6 +114,7 @@ fn a_restored_directory_is_for_its_owner_only() {
             .map(|(name, mode)| (format!("{data_text}/member{name}"), mode));
         let mut expected = expected.to_vec();
         expected.push((format!("{data_text}/member/{log}"), 0o600));
+        expected.insert(0, (format!("{data_text}/cairn.json"), 0o600));
         assert_eq!(tree(&data), expected);
         fs::remove_dir_all(&data).expect("it was just made");
     }

@@ -2,7 +2,7 @@
 //!
 //! What comes out is what `etcdutl` makes: `member/snap/db` with the snapshot's keys, leases, users
 //! and alarms but the new members, and `member/wal` with the log's first records. etcd and Cairn
-//! start from it alike.
+//! start from it alike; for Cairn there is also its marker.
 //!
 //! The database is not changed in place but written anew from the snapshot's entries, which reads
 //! and checks every page on the way. It appears under its name last: a directory that a crash left
@@ -11,6 +11,7 @@
 mod contents;
 mod database;
 mod log;
+mod marker;
 mod wal_directory;
 
 use bbolt::{Database, ReadError};
@@ -136,6 +137,8 @@ fn make(
     for directory in [&snap, &member, &plan.data_dir] {
         sync_directory(directory)?;
     }
+    marker::write(&plan.data_dir, records)?;
+    sync_directory(&plan.data_dir)?;
     for directory in [&plan.data_dir, &plan.wal_dir] {
         let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
         sync_directory(parent.unwrap_or(Path::new(".")))?;
