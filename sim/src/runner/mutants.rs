@@ -16,7 +16,7 @@ use super::progress::line;
 use super::{Sweep, sweep};
 
 /// Planted bugs: identifier, the checks of its row, and the runs within which one must fire.
-const MUTANTS: [(&str, &[&str], u64); 11] = [
+const MUTANTS: [(&str, &[&str], u64); 13] = [
     ("M01", &["R6", "R7"], 200),
     ("M02", &["R3"], 200),
     ("M09", &["R15", "V2"], 5_000),
@@ -24,6 +24,8 @@ const MUTANTS: [(&str, &[&str], u64); 11] = [
     ("M09-alone", &["R15", "V2"], 5_000),
     ("M12", &["R3", "L1"], 200),
     ("M13", &["L2"], 200),
+    ("M16", &["R3", "X2", "L4"], 5_000),
+    ("M17", &["X1", "A1"], 5_000),
     ("M18", &["A2"], 5_000),
     ("M20", &["V4"], 200),
     ("M23", &["W5"], 200),

@@ -119,8 +119,9 @@ impl<E: Env> Driver<E> {
         }
     }
 
-    /// Up to where the log may go, and whether that is all that the mark covers: what followers that are heard may need stays, as long as its
-    /// bytes are within the bound; beyond that they get snapshots (BK5).
+    /// Up to where the log may go, and whether that is all that the mark covers: what followers
+    /// that are heard may need stays, as long as its bytes are within the bound; beyond that they
+    /// get snapshots (BK5).
     fn releasable(&mut self, checkpoint: Index, log_bytes: u64) -> (Index, bool) {
         if log_bytes > self.task.log_bytes_max {
             mark!("log: released beyond what followers need");
