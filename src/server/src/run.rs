@@ -123,7 +123,9 @@ fn greet(config: &Config) {
         .collect();
     tracing::info!("initial-cluster" = cluster.join(","), "the cluster that it starts in");
     if let Some(url) = config.listen_client_urls.first() {
-        tracing::info!("to try it: etcdctl --endpoints {url} put hello world");
+        tracing::info!(
+            "to try it: cairnctl --endpoints {url} put hello world; etcdctl does as well"
+        );
     }
     for warning in &config.warnings {
         warning.log();

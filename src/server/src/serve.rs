@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use base::MemberId;
 use node::env::{DiskError, DiskErrorKind};
-use node::{Api, Node, Removal, marker};
+use node::marker::MarkerError;
+use node::{Api, BootError, Node, Removal, marker};
 use state::Member;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -57,7 +58,7 @@ pub async fn serve(config: Config, stop: Stop) -> Result<(), String> {
     let settings = listen_settings(&config);
     let peer_stop = peer_switch.observer();
     let peers = spawn_port(ports.peer, PeerPort::new(&net), &settings, peer_stop);
-    let node = node::boot(env, config.node.clone()).await.map_err(|error| error.to_string())?;
+    let node = node::boot(env, config.node.clone()).await.map_err(boot_refusal)?;
     // A member that was removed ends its own client ports; the process' stop ends them too.
     let client_switch = StopSwitch::new();
     let mut clients = Vec::new();
@@ -134,6 +135,18 @@ fn open_disk(config: &Config) -> Result<FileDisk, String> {
         config.check_bootstrap()?;
     }
     Ok(disk)
+}
+
+/// Why a member does not start; a full disk has a remedy that the disk's own words do not name.
+fn boot_refusal(error: BootError) -> String {
+    let of_disk = match &error {
+        BootError::Disk(error) | BootError::Marker(MarkerError::Disk(error)) => Some(error.kind),
+        _ => None,
+    };
+    match of_disk {
+        Some(DiskErrorKind::NoSpace) => format!("{error}; free some space on its disk"),
+        _ => error.to_string(),
+    }
 }
 
 fn has_data(dir: &Path) -> bool {

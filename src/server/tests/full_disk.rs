@@ -172,3 +172,19 @@ async fn a_batch_that_finds_no_room_ends_the_process_and_nothing_acknowledged_is
     let mut client = process.ready().await;
     check_all(&mut client, &told).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_without_room_for_a_log_is_refused_with_the_way_out() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let member = support::cluster(dir.path(), 1).remove(0);
+    let Some(disk) = SmallDisk::mount(&member.dir, DISK_MEBIBYTES) else { return };
+    disk.fill(40 << 20);
+    let status = member.start().wait(PATIENCE);
+    let log = member.log();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("No space left") && log.contains("free some space"), "{log}");
+    disk.free();
+    let mut process = member.start();
+    let mut client = process.ready().await;
+    support::put(&mut client, "key", "value").await.expect("what was begun does not hinder it");
+}

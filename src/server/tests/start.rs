@@ -120,7 +120,10 @@ fn on_a_terminal_the_lines_are_readable() {
         std::thread::sleep(Duration::from_millis(20));
     };
     assert!(!text.contains("{\"level\""), "{text}");
-    assert!(text.contains("starting Cairn") && text.contains("to try it: etcdctl"), "{text}");
+    assert!(
+        text.contains("starting Cairn") && text.contains("to try it: cairnctl --endpoints"),
+        "{text}"
+    );
     let longest = text.lines().filter(|line| line.contains("starting Cairn")).count();
     assert_eq!(longest, 1, "{text}");
 }

@@ -16,6 +16,11 @@ use crate::log_writer::files::DIRECTORY;
 use crate::snapshots::install::{self, InstallError, MachineSettings};
 use crate::snapshots::store;
 
+/// etcd begins by writing a file of this name, to see whether it may write. A directory in its
+/// place ends that start before it has touched anything: the log is in etcd's format, and etcd
+/// would go on with it beside our backend, or without what the log has released.
+const ETCD_PROBE: &str = ".touch";
+
 /// What was found, ready to run.
 pub(super) struct Recovered<E: Env> {
     pub writer: wal::Writer,
@@ -42,6 +47,7 @@ pub(super) async fn recover<E: Env>(
 ) -> Result<Recovered<E>, BootError> {
     env.disk().create_dir(DIRECTORY).await?;
     env.disk().sync_dir("member").await?;
+    env.disk().create_dir(ETCD_PROBE).await?;
     env.disk().sync_dir("").await?;
     crate::space::make_room_for_recovery(env, &config.knobs).await?;
     let names: Vec<String> =

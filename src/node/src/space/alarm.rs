@@ -2,7 +2,8 @@
 //! to a member that has room, and NOSPACE is taken back once there is room again.
 //!
 //! The alarm goes through the log, so all members refuse alike. etcd never takes an alarm back by
-//! itself, so neither does a cluster with a member of etcd in it: its operator expects to do it.
+//! itself, so neither does a cluster in which a member of etcd answers: its operator expects to do
+//! it. A member that does not answer must not keep writes refused.
 
 use std::time::Duration;
 
@@ -102,14 +103,14 @@ fn has_quota<E: Env>(api: &Api<E>) -> bool {
     api.db_size() <= (quota - quota / 8).min(quota.saturating_sub(request))
 }
 
-/// Whether every member says that it is ours; one that does not answer may be etcd's.
+/// Whether no member answers as one of etcd's.
 async fn is_without_etcd<E: Env>(api: &Api<E>) -> bool {
     let inner = &api.inner;
     let rest = inner.views.load().rest.clone();
     for member in rest.members.iter().filter(|member| member.member_id() != inner.member) {
         let deadline = inner.env.now() + inner.config.election_timeout;
         let call = inner.env.net().call(member.member_id(), PeerRequest::Version, deadline);
-        if !matches!(call.await, Ok(PeerResponse::Version { is_cairn: true, .. })) {
+        if matches!(call.await, Ok(PeerResponse::Version { is_cairn: false, .. })) {
             return false;
         }
     }
