@@ -8,6 +8,7 @@ mod header;
 mod kv;
 mod lease;
 mod maintenance;
+mod payload;
 mod propose;
 mod snapshot;
 mod watch;
@@ -72,6 +73,17 @@ pub struct Overview {
     pub alarms: Vec<(base::MemberId, i32)>,
 }
 
+/// What is asked of the member before each call, lent out so that nothing is allocated for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// Whether a leader is known.
+    pub has_leader: bool,
+    /// Whether this member is a learner.
+    pub is_learner: bool,
+    /// `X.Y.0`, or empty while undecided.
+    pub cluster_version: &'a str,
+}
+
 pub(crate) use self::propose::{Barrier, until};
 
 /// What all calls of a member share.
@@ -91,6 +103,7 @@ pub(crate) struct Inner<E: Env> {
     pub applier: mpsc::UnboundedSender<Work<E>>,
     pub metrics: Arc<Metrics>,
     pub room: Arc<crate::space::Room>,
+    pub read_pace: crate::read_pace::ReadPace,
     pub lessor: Arc<crate::lessor::Lessor>,
     pub watches: Arc<crate::watch_task::Watches>,
     /// Clients that may take a snapshot at a time.
@@ -133,6 +146,19 @@ impl<E: Env> Api<E> {
 }
 
 impl<E: Env> Api<E> {
+    /// Lends out what is asked of the member before each call.
+    pub fn standing<T>(&self, look: impl FnOnce(Standing<'_>) -> T) -> T {
+        let own = self.inner.member;
+        self.inner.views.peek(|view| {
+            let member = view.rest.members.iter().find(|member| member.member_id() == own);
+            look(Standing {
+                has_leader: !self.inner.shared.leader().is_zero(),
+                is_learner: member.is_some_and(|member| member.is_learner),
+                cluster_version: &view.rest.cluster_version,
+            })
+        })
+    }
+
     /// What the member knows about itself now.
     #[must_use]
     pub fn overview(&self) -> Overview {

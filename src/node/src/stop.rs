@@ -34,7 +34,7 @@ pub(crate) async fn stop<E: Env>(api: &Api<E>) {
         crate::api::until(&inner.env, deadline, handed).await;
     }
     inner.shared.stop();
-    inner.waiters.abandon_all();
+    inner.waiters.close();
     let _ended = inner.applier.send(Work::Stop);
     let deadline = inner.env.now() + DRAIN_MAX;
     crate::api::until(&inner.env, deadline, inner.shared.wait_ended()).await;

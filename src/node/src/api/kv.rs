@@ -1,15 +1,18 @@
 //! Keys: Range, Put, DeleteRange, Txn, Compact.
 
+use base::RequestId;
+use bytes::Bytes;
 use mvcc::validate;
+use prost::Message;
 use proto::etcdserverpb::{
-    CompactionRequest, DeleteRangeRequest, InternalRaftRequest, PutRequest, RangeRequest,
-    RequestOp, TxnRequest, request_op,
+    CompactionRequest, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest,
+    request_op,
 };
 use state::Reply;
 
 use tokio::sync::mpsc;
 
-use super::{Answer, Api, Barrier, Caller};
+use super::{Answer, Api, Barrier, Caller, payload};
 use crate::Completed;
 use crate::env::Env;
 use crate::error::{ApiError, Code};
@@ -30,11 +33,15 @@ impl<E: Env> Api<E> {
             false => Some(self.read_barrier().await?),
         };
         self.inner.metrics.ranges.add(1);
-        self.read_view(barrier, move |keys| keys.range(&request).map(mvcc::Answer::Range)).await
+        // One key costs less than the way to the pool and back.
+        let is_small = request.range_end.is_empty();
+        let read = move |keys: &mvcc::View<_>| keys.range(&request).map(mvcc::Answer::Range);
+        self.read_view(barrier, is_small, read).await
     }
 
-    /// Reads from the current view: inline when the answer is in memory, else on the pool.
-    async fn read_view<R>(&self, barrier: Option<Barrier>, read: R) -> Answer
+    /// Reads from the current view: inline when all is in memory, or when the read is small and the
+    /// backend answers fast; else on the pool.
+    async fn read_view<R>(&self, barrier: Option<Barrier>, is_small: bool, read: R) -> Answer
     where
         R: FnOnce(&mvcc::View<super::Snapshot<E>>) -> Result<mvcc::Answer, mvcc::ReadError>
             + Send
@@ -45,12 +52,23 @@ impl<E: Env> Api<E> {
             self.read_served(barrier, view.applied);
         }
         let revision = view.keys.revision();
-        let answer = match view.keys.is_memory_only() {
-            true => read(&view.keys),
-            false => self.inner.env.blocking(move || read(&view.keys)).await,
+        let answer = if view.keys.is_memory_only() {
+            read(&view.keys)
+        } else if is_small && self.reads_inline() {
+            let began = self.inner.env.now();
+            let answer = read(&view.keys);
+            self.inner.read_pace.note(began, self.inner.env.now());
+            answer
+        } else {
+            self.inner.env.blocking(move || read(&view.keys)).await
         };
         let answer = answer.map_err(|error| self.read_failed(error))?;
         Ok(answer.encode(&self.kv_header(revision)))
+    }
+
+    fn reads_inline(&self) -> bool {
+        let env = &self.inner.env;
+        !env.buggify("read: on the pool") && self.inner.read_pace.is_fast(env.now())
     }
 
     /// A refusal is answered; a local fault of the backend ends the process.
@@ -118,8 +136,7 @@ impl<E: Env> Api<E> {
         self.require_leader(caller)?;
         validate::put(&request)?;
         self.check_space(mvcc::cost::put(&request)).await?;
-        let request = InternalRaftRequest { put: Some(request), ..Default::default() };
-        self.propose_kv(caller, request).await
+        self.propose_kv(caller, payload::PUT, &request).await
     }
 
     /// KV.DeleteRange
@@ -129,8 +146,7 @@ impl<E: Env> Api<E> {
     pub async fn delete_range(&self, caller: &Caller, request: DeleteRangeRequest) -> Answer {
         self.require_leader(caller)?;
         validate::delete_range(&request)?;
-        let request = InternalRaftRequest { delete_range: Some(request), ..Default::default() };
-        self.propose_kv(caller, request).await
+        self.propose_kv(caller, payload::DELETE_RANGE, &request).await
     }
 
     /// KV.Txn
@@ -146,13 +162,12 @@ impl<E: Env> Api<E> {
                 false => Some(self.read_barrier().await?),
             };
             let read = move |keys: &mvcc::View<_>| keys.txn(&request).map(mvcc::Answer::Txn);
-            return self.read_view(barrier, read).await;
+            return self.read_view(barrier, false, read).await;
         }
         if state::has_put(&request) {
             self.check_space(mvcc::cost::txn(&request)).await?;
         }
-        let request = InternalRaftRequest { txn: Some(request), ..Default::default() };
-        self.propose_kv(caller, request).await
+        self.propose_kv(caller, payload::TXN, &request).await
     }
 
     /// KV.Compact
@@ -161,12 +176,23 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn compact(&self, caller: &Caller, request: CompactionRequest) -> Answer {
         self.require_leader(caller)?;
-        let request = InternalRaftRequest { compaction: Some(request), ..Default::default() };
-        self.propose_kv(caller, request).await
+        self.propose_kv(caller, payload::COMPACTION, &request).await
     }
 
-    async fn propose_kv(&self, caller: &Caller, request: InternalRaftRequest) -> Answer {
-        let Completed { reply, revision } = self.propose(caller, request).await?;
+    /// Encodes before the future is made, so that it does not carry the request.
+    fn propose_kv<'a, M: Message>(
+        &'a self,
+        caller: &Caller,
+        field: u32,
+        request: &M,
+    ) -> impl Future<Output = Answer> + Send + use<'a, E, M> {
+        let id = self.inner.ids.next();
+        let payload = payload::encode(id, caller, field, request);
+        self.answer_kv(id, payload)
+    }
+
+    async fn answer_kv(&self, id: RequestId, payload: Bytes) -> Answer {
+        let Completed { reply, revision } = self.propose_encoded(id, payload).await?;
         match reply {
             Reply::Kv(answer) => Ok(answer.encode(&self.kv_header(revision))),
             other => Err(unexpected(&other)),

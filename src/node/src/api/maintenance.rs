@@ -60,7 +60,7 @@ impl<E: Env> Api<E> {
 
     /// Logical bytes of the store, which the quota counts.
     pub(crate) fn db_size(&self) -> i64 {
-        self.inner.views.load().keys.logical_bytes()
+        self.inner.views.peek(|view| view.keys.logical_bytes())
     }
 
     /// Refuses what gains space while there is none, or when it would exceed the quota; that raises
@@ -83,8 +83,8 @@ impl<E: Env> Api<E> {
     }
 
     fn has_nospace(&self) -> bool {
-        let view = self.inner.views.load();
-        view.rest.alarms.iter().any(|alarm| alarm.alarm == pb::AlarmType::Nospace as i32)
+        let is_nospace = |alarm: &pb::AlarmMember| alarm.alarm == pb::AlarmType::Nospace as i32;
+        self.inner.views.peek(|view| view.rest.alarms.iter().any(is_nospace))
     }
 
     async fn check_quota(&self, cost: i64) -> Result<(), ApiError> {

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use base::{Index, Instant, RequestId};
 use bytes::Bytes;
 use prost::Message;
-use proto::etcdserverpb::{InternalRaftRequest, RequestHeader};
+use proto::etcdserverpb::InternalRaftRequest;
+use tokio::sync::mpsc::error::TrySendError;
 
-use super::{Api, Caller};
+use super::{Api, Caller, payload};
 use crate::env::{Env, Event};
 use crate::error::ApiError;
 use crate::raft_task::input::Command;
@@ -37,19 +38,24 @@ pub(crate) async fn until<E: Env, T>(
 }
 
 impl<E: Env> Api<E> {
-    /// Proposes a request and waits until it is applied here.
-    pub(crate) async fn propose(
-        &self,
+    /// Proposes a request and waits until it is applied here. Encoded before the future is made,
+    /// which so carries the payload and not the many fields of a request.
+    pub(crate) fn propose<'a>(
+        &'a self,
         caller: &Caller,
         mut request: InternalRaftRequest,
-    ) -> Result<Completed, ApiError> {
+    ) -> impl Future<Output = Result<Completed, ApiError>> + Send + use<'a, E> {
         let id = self.inner.ids.next();
-        request.header = Some(RequestHeader {
-            id: id.get(),
-            username: caller.user.clone().unwrap_or_default(),
-            auth_revision: caller.auth_revision,
-        });
-        let payload = Bytes::from(request.encode_to_vec());
+        request.header = Some(payload::header(id, caller));
+        self.propose_encoded(id, Bytes::from(request.encode_to_vec()))
+    }
+
+    /// Proposes an encoded request and waits until it is applied here.
+    pub(super) async fn propose_encoded(
+        &self,
+        id: RequestId,
+        payload: Bytes,
+    ) -> Result<Completed, ApiError> {
         if payload.len() > self.inner.config.max_request_bytes {
             return Err(ApiError::REQUEST_TOO_LARGE);
         }
@@ -78,28 +84,30 @@ impl<E: Env> Api<E> {
         command: impl FnOnce(RequestId, Bytes) -> Command,
     ) -> Result<Completed, ApiError> {
         let deadline = self.inner.env.now() + self.inner.config.request_timeout();
-        let mut waiter = self.inner.waiters.register(id, payload.clone());
-        let outcome = until(&self.inner.env, deadline, async {
-            if self.inner.commands.send(command(id, payload)).await.is_err() {
-                return None;
-            }
-            waiter.wait().await
-        });
-        match outcome.await {
-            Some(Some(outcome)) => outcome,
-            Some(None) if self.inner.shared.is_stopping() => Err(ApiError::STOPPED),
-            // In time, or because a snapshot was installed that may cover the entry: whether it
-            // was applied is not known here.
-            _ => {
-                self.inner.metrics.proposals_failed.add(1);
-                Err(self.timeout())
+        let mut waiter = self.inner.waiters.register(id, payload.clone(), deadline);
+        match self.inner.commands.try_send(command(id, payload)) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(_)) => return Err(ApiError::STOPPED),
+            Err(TrySendError::Full(command)) => {
+                let sent = until(&self.inner.env, deadline, self.inner.commands.send(command));
+                match sent.await {
+                    Some(Ok(())) => {}
+                    Some(Err(_)) => return Err(ApiError::STOPPED),
+                    None => return Err(ApiError::TIMEOUT),
+                }
             }
         }
-    }
-
-    /// What a proposal that was not applied in time is told.
-    fn timeout(&self) -> ApiError {
-        ApiError::TIMEOUT
+        // Ends with the deadline too: what is not applied in time is expired.
+        match waiter.wait().await {
+            Some(outcome) => outcome,
+            None if self.inner.shared.is_stopping() => Err(ApiError::STOPPED),
+            // A snapshot was installed that may cover the entry: whether it was applied is not
+            // known here.
+            None => {
+                self.inner.metrics.proposals_failed.add(1);
+                Err(ApiError::TIMEOUT)
+            }
+        }
     }
 
     /// Waits until this member's view is at least as new as everything that was committed before
@@ -123,6 +131,9 @@ impl<E: Env> Api<E> {
                 confirmed.await.unwrap_or(Err(ApiError::TIMEOUT))?
             }
         };
+        if shared.applied() >= index {
+            return Ok(Barrier { read, index });
+        }
         let applied = until(&self.inner.env, deadline, shared.wait_applied(index));
         match applied.await {
             Some(true) => Ok(Barrier { read, index }),

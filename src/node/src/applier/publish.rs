@@ -70,6 +70,11 @@ impl<E: Env> Views<E> {
         self.current.store(Arc::new(Self::of(machine, rest)));
     }
 
+    /// Looks at the current view for a moment, without keeping it.
+    pub fn peek<T>(&self, look: impl FnOnce(&Published<E>) -> T) -> T {
+        look(&self.current.load())
+    }
+
     /// The current view.
     #[must_use]
     pub fn load(&self) -> Arc<Published<E>> {

@@ -137,6 +137,7 @@ fn share<E: Env>(
         applier: queues.work.0.clone(),
         metrics: Arc::new(crate::metrics::Metrics::default()),
         room: Arc::default(),
+        read_pace: crate::read_pace::ReadPace::default(),
         lessor: Arc::new(lessor),
         watches: Arc::new(Watches::new(machine.revision(), queue_bytes)),
         snapshot_streams,
@@ -197,6 +198,7 @@ fn spawn<E: Env>(
     env.spawn("housekeeping", crate::housekeeping::run(api.clone()));
     env.spawn("auto-compaction", crate::compactor::run(api.clone()));
     env.spawn("peer-calls", crate::peer_calls::run(api.clone()));
+    env.spawn("timeouts", crate::timeouts::run(api.clone()));
     env.spawn("lease-expiry", crate::expiry::run(api.clone()));
     env.spawn("space-alarm", crate::space::alarm::run(api.clone()));
     Node { api }

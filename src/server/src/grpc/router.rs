@@ -88,36 +88,50 @@ impl<S: Service> Router<S> {
         Router { core: Arc::new(Core { service, metrics, settings, stop }) }
     }
 
-    /// Answers a request whose content type is gRPC's.
-    pub async fn answer(&self, request: Request<Incoming>, origin: &Origin) -> Response<Body> {
+    /// Answers a request whose content type is gRPC's. What is needed of its head is read before
+    /// the future is made, which so does not carry the rest.
+    pub fn answer<'a>(
+        &'a self,
+        request: Request<Incoming>,
+        origin: &Origin,
+    ) -> impl Future<Output = Response<Body>> + Send + use<'a, S> {
+        let call = self.open_call(request, origin);
+        async move {
+            let call = match call {
+                Ok(call) => call,
+                Err(status) => return status.response(),
+            };
+            match call.rpc {
+                Rpc::Range => self.range(call).await,
+                Rpc::Put => unary!(self, call, put).await,
+                Rpc::Txn => unary!(self, call, txn).await,
+                _ => Box::pin(self.answer_rare(call)).await,
+            }
+        }
+    }
+
+    fn open_call(&self, request: Request<Incoming>, origin: &Origin) -> Result<Call, Status> {
         let (head, body) = request.into_parts();
         let Some(rpc) = Rpc::find(head.uri.path()) else {
             let text = unknown_method_text(head.uri.path());
-            return Status::new(Code::Unimplemented, text).response();
+            return Err(Status::new(Code::Unimplemented, text));
         };
         let core = &self.core;
         let limit = core.settings.request_bytes_max + REQUEST_OVERHEAD_BYTES;
-        let call = Call {
+        Ok(Call {
             rpc,
             metadata: Metadata::read(&head.headers),
             requests: Requests::new(&head.headers, body, limit, &core.metrics, rpc),
             meter: Meter::start(&core.metrics, rpc),
             origin: origin.clone(),
-        };
-        match rpc {
-            Rpc::Range => self.range(call).await,
-            Rpc::Put => unary!(self, call, put).await,
-            Rpc::Txn => unary!(self, call, txn).await,
-            _ => Box::pin(self.answer_rare(call)).await,
-        }
+        })
     }
 
-    async fn range(&self, call: Call) -> Response<Body> {
+    fn range(&self, call: Call) -> impl Future<Output = Response<Body>> + Send {
         let for_learners = |request: &proto::etcdserverpb::RangeRequest| request.serializable;
         self.unary(call, for_learners, |service, caller, request| async move {
             service.range(&caller, request).await
         })
-        .await
     }
 
     async fn answer_rare(&self, call: Call) -> Response<Body> {

@@ -115,6 +115,14 @@ macro_rules! service {
                 Api::overview(self)
             }
 
+            fn gate(&self) -> Gate {
+                self.standing(|standing| Gate {
+                    capable: Gate::is_capable(standing.cluster_version),
+                    learner: standing.is_learner,
+                    leader: standing.has_leader,
+                })
+            }
+
             fn gauges(&self) -> Gauges {
                 Gauges::of(&self.overview()).with_counts(self.metrics())
             }

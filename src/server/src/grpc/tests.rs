@@ -336,3 +336,18 @@ async fn a_failed_renewal_ends_the_keepalive_stream() {
     assert_eq!(error.message(), "etcdserver: no leader");
     running.stop().await;
 }
+
+/// Bytes of the future that a call runs as.
+fn future_size<F>(_: impl Fn(Router<Real>, Request<Incoming>, Origin) -> F) -> usize {
+    size_of::<F>()
+}
+
+type Real = node::Api<crate::env::TokioEnv<crate::env::LonelyNet>>;
+
+#[test]
+fn a_call_is_small() {
+    // Each call is moved several times on its way into a task of its own.
+    let size =
+        future_size(|router, request, origin| async move { router.answer(request, &origin).await });
+    assert!(size <= 3 << 10, "a call takes {size} B");
+}
