@@ -106,6 +106,80 @@ fn three_real_members_start_from_what_cairnutl_restored() {
     }
 }
 
+/// A running Cairn with some history, and a snapshot of it that etcdctl took.
+fn snapshot_of_cairn(folder: &Path) -> (String, serde_json::Value) {
+    let member = Member::new("source", folder);
+    let cairn = Cluster::start_cairn(&[member]);
+    for number in 0..40 {
+        let (key, value) = (format!("key-{}", number % 25), format!("value-{number}"));
+        cairn.ctl(&["put", &key, &value]);
+    }
+    cairn.ctl(&["put", "large", &"x".repeat(100_000)]);
+    cairn.ctl(&["del", "key-1", "key-19"]);
+    cairn.ctl(&["compact", "30"]);
+    cairn.ctl(&["put", "key-3", "after"]);
+    cairn.ctl(&["lease", "grant", "3600"]);
+    let path = folder.join("snapshot.db");
+    cairn.ctl(&["snapshot", "save", text(&path)]);
+    let hash = cairn.ctl(&["endpoint", "hashkv", "-w", "json"]);
+    let hash = serde_json::from_str(&hash).expect("JSON");
+    (text(&path).to_owned(), hash)
+}
+
+#[test]
+fn etcds_tools_take_the_snapshot_of_a_running_cairn() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (snapshot, hash) = snapshot_of_cairn(folder.path());
+    let status = ["snapshot", "status", &snapshot, "-w", "json"];
+    let ours = cairnutl(&status);
+    assert_eq!(ours.code, 0, "{ours:?}");
+    assert_eq!(ours, etcdutl(&status));
+    let etcd = Member::new("m", folder.path());
+    restore(etcdutl, &snapshot, &etcd, std::slice::from_ref(&etcd), &[]);
+    let cluster = Cluster::start(std::slice::from_ref(&etcd));
+    assert_eq!(cluster.ctl(&["get", "key-24", "--print-value-only"]), "value-24\n");
+    assert_eq!(cluster.ctl(&["get", "key-1"]), "", "it was deleted");
+    assert_eq!(cluster.ctl(&["lease", "list"]).lines().count(), 2);
+    let theirs = cluster.ctl(&["endpoint", "hashkv", "-w", "json"]);
+    let theirs: serde_json::Value = serde_json::from_str(&theirs).expect("JSON");
+    assert_eq!(theirs[0]["HashKV"]["hash"], hash[0]["HashKV"]["hash"], "{theirs} {hash}");
+}
+
+#[test]
+fn three_cairns_start_from_what_cairnutl_restored() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (snapshot, _) = snapshot_of_cairn(folder.path());
+    let members = ["a", "b", "c"].map(|name| Member::new(name, folder.path()));
+    for member in &members {
+        restore(cairnutl, &snapshot, member, &members, &[]);
+    }
+    for round in 0..2 {
+        let cairn = Cluster::start_cairn(&members);
+        assert_eq!(cairn.ctl(&["get", "key-24", "--print-value-only"]), "value-24\n", "{round}");
+        assert_eq!(cairn.ctl(&["lease", "list"]).lines().count(), 2);
+        assert_eq!(cairn.ctl(&["member", "list"]).lines().count(), 3);
+        assert_eq!(cairn.ctl(&["put", "key-1", "again"]), "OK\n");
+        check_hashes(&cairn, 3);
+    }
+}
+
+/// Followers apply a moment later than the member that answered the last write.
+fn check_hashes(cairn: &Cluster, count: usize) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let hashes = cairn.ctl(&["endpoint", "hashkv", "--cluster", "-w", "json"]);
+        let hashes: serde_json::Value = serde_json::from_str(&hashes).expect("JSON");
+        let hashes = hashes.as_array().expect("a list");
+        assert_eq!(hashes.len(), count);
+        let first = &hashes[0]["HashKV"]["hash"];
+        if hashes.iter().all(|hash| hash["HashKV"]["hash"] == *first) {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "members differ: {hashes:?}");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
 #[test]
 fn a_bumped_restore_is_compacted_up_to_the_bump() {
     let folder = TempDir::new().expect("a temporary folder");
