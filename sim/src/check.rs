@@ -257,7 +257,7 @@ impl Checks {
     pub fn crashed(&mut self, member: usize, durable: &DurableLog) {
         self.ghost.set_durable(member, durable);
         self.ghost.crashed(member);
-        self.failstop.crashed(member);
+        self.failstop.crashed(member, &self.tally);
         self.reads.crashed(member);
         self.recovery.crashed(member, durable);
     }

@@ -368,6 +368,7 @@ impl Cluster {
         if self.is_damaged(member) && reason.starts_with(REFUSAL) {
             // Starting again would not help: an operator must replace it.
             self.world.count("cluster: damaged members that refuse to start");
+            lock(&self.world.checks).tally().hit("L2");
             return;
         }
         let cluster = self.clone();

@@ -7,7 +7,7 @@
 use node::env::Event;
 use raft::Body;
 
-use super::{Speech, Step, Verdict, violated};
+use super::{Speech, Step, Tally, Verdict, violated};
 
 /// Which members' syncs failed in their present boot.
 pub struct FailStop {
@@ -26,9 +26,11 @@ impl FailStop {
         self.failed[member] = true;
     }
 
-    /// A member's boot ended.
-    pub fn crashed(&mut self, member: usize) {
-        self.failed[member] = false;
+    /// A member's boot ended. One in which a sync had failed was judged by all that it said.
+    pub fn crashed(&mut self, member: usize, tally: &Tally) {
+        if std::mem::take(&mut self.failed[member]) {
+            tally.hit("L5");
+        }
     }
 
     /// Judges claims of durability.

@@ -178,7 +178,7 @@ impl DiskImage {
     }
 
     /// Flips a bit of a file of the log at rest (S9), chosen by the disk's own randomness: mostly
-    /// in a batch behind which another one is durable, else anywhere.
+    /// in a batch behind which another one is durable, else in the last one or anywhere.
     pub fn rot_log(&mut self) -> Option<Rot> {
         let mut segments: Vec<(String, u64)> = self
             .names
@@ -190,12 +190,17 @@ impl DiskImage {
             .collect();
         segments.sort_unstable();
         let numbers: Vec<u64> = segments.iter().map(|(_, number)| *number).collect();
-        let (number, offset) = match self.witness.before_last_batch(&numbers) {
-            Some(places) if self.prng.chance(0.75) => {
+        let place = match self.prng.below(10) {
+            0..=6 => self.witness.before_last_batch(&numbers),
+            7..=8 => self.witness.last_batch(&numbers).map(|place| vec![place]),
+            _ => None,
+        };
+        let (number, offset) = match place {
+            Some(places) => {
                 let (number, bytes) = self.prng.pick(&places).clone();
                 (number, self.prng.between(bytes.start, bytes.end - 1))
             }
-            _ => self.rot_anywhere(&numbers)?,
+            None => self.rot_anywhere(&numbers)?,
         };
         let name = segments.into_iter().find(|(_, known)| *known == number)?.0;
         let bit = self.prng.below(8) as u32;

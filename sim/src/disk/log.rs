@@ -135,6 +135,16 @@ impl LogWitness {
         (!places.is_empty()).then_some(places)
     }
 
+    /// The bytes of the last durable batch of the given segments, oldest first; `None` when the
+    /// last segment holds none.
+    #[must_use]
+    pub fn last_batch(&self, segments: &[u64]) -> Option<(u64, Range<u64>)> {
+        let read = |number: &u64| self.cursors.get(number).filter(|cursor| cursor.offset > 0);
+        let (number, cursor) =
+            segments.iter().rev().find_map(|number| Some((*number, read(number)?)))?;
+        Some((number, *cursor.batches.last()?..cursor.offset))
+    }
+
     /// Reads what became durable in all segments that a crash preserves.
     pub fn advance(&mut self, names: &Names, files: &mut BTreeMap<u64, FileImage>) {
         let segments: Vec<u64> = names

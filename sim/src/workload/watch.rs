@@ -33,7 +33,11 @@ pub async fn run(client: &Client, workload: &Workload) {
 }
 
 fn some_watch(client: &Client, workload: &Workload, resume: Option<i64>) -> WatchCreateRequest {
-    let (key, range_end) = kv::some_range(client, workload);
+    let (key, range_end) = match client.choose(|prng| prng.chance(0.25)) {
+        // Keys with leases too, whose end is a deletion of all that were attached (E3).
+        true => (Bytes::from_static(b"k"), Bytes::from_static(b"m")),
+        false => kv::some_range(client, workload),
+    };
     let (key, range_end) = if key < range_end || range_end.is_empty() {
         (key, range_end)
     } else {
