@@ -34,6 +34,9 @@ pub fn plan(seed: u64, members: Option<usize>) -> Plan {
         links: LinkFaults {
             delay_min_us: prng.between(50, 500),
             delay_mean_us: prng.between(50, 2_000),
+            // Snapshots are few, and meet bad links too seldom.
+            reset: *prng.pick(&[0.0, 0.03]),
+            garble: *prng.pick(&[0.0, 0.03]),
             ..LinkFaults::default()
         },
         sync_min_us: prng.between(50, 1_000),
