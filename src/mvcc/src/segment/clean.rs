@@ -1,10 +1,11 @@
 //! Giving space back: what is alive of some neighbouring segments is written to a new one, the map
 //! is switched and made durable, and only then the old ones go (BK3).
 //!
+//! A dead tombstone is what makes an older put of its key dead, and after a restart nothing else
+//! tells: it stays as long as a segment before it holds anything dead, or its key would come back.
+//!
 //! It never takes away what a read, a watch or a hash at or above the compaction could ask for, and
-//! it is invisible to them: views that began before keep the old segments alive. Nor does it take
-//! away a deletion while an older segment may hold what was deleted: recovery, which reads all
-//! segments, would bring that back to life.
+//! it is invisible to them: views that began before keep the old segments alive.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -16,7 +17,7 @@ use crate::backend::{Backend, BackendError, BackendSnapshot, Change};
 use crate::index::Index;
 use crate::keyvalue;
 use crate::recent::Stored;
-use crate::revision::Revision;
+use crate::revision::{ENCODED_LEN, Revision};
 
 /// A cleaning that was planned.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Clean<S> {
     pub(crate) compacted: i64,
     pub(crate) replaced: Vec<Segment>,
     pub(crate) into: Segment,
+    /// Whether no segment before holds anything dead, so that dead tombstones can go.
+    pub(crate) drops_tombstones: bool,
 }
 
 /// A cleaning that is done.
@@ -36,8 +39,8 @@ pub struct Cleaned {
     pub(crate) into: Segment,
     /// Bytes in the new segment.
     pub kept_bytes: u64,
-    /// Of those, dead deletions that hide what older segments may hold.
-    pub(crate) hiding_bytes: u64,
+    /// Bytes of dead tombstones among them.
+    pub held_bytes: u64,
     /// Bytes that are gone.
     pub dropped_bytes: u64,
 }
@@ -55,10 +58,8 @@ impl Cleaned {
 struct Living<'a, S, I> {
     clean: &'a Clean<S>,
     entries: I,
-    /// Whether there are older segments than those that are cleaned.
-    hides: bool,
     kept_bytes: u64,
-    hiding_bytes: u64,
+    held_bytes: u64,
     dropped_bytes: u64,
     error: Option<BackendError>,
 }
@@ -67,28 +68,28 @@ impl<S, I> Living<'_, S, I>
 where
     I: Iterator<Item = Result<(Revision, Stored), BackendError>>,
 {
-    /// Whether an entry is not dead.
-    fn lives(&self, revision: Revision, stored: &Stored) -> Result<bool, BackendError> {
+    fn is_dead(&self, revision: Revision, stored: &Stored) -> Result<bool, BackendError> {
         if revision.main >= self.clean.compacted {
-            return Ok(true);
+            return Ok(false);
         }
         let pair = keyvalue::decode(&stored.bytes)?;
         let (index, compacted) = (&self.clean.index, self.clean.compacted);
-        Ok(!index.is_dead(&pair.key, revision.main, revision.sub, compacted))
+        Ok(index.is_dead(&pair.key, revision.main, revision.sub, compacted))
     }
 
     fn step(&mut self) -> Result<Option<(Bytes, Bytes)>, BackendError> {
         while let Some(entry) = self.entries.next() {
             let (revision, stored) = entry?;
-            let key = revision.encode(stored.tombstone);
-            let bytes = (key.len() + stored.bytes.len()) as u64;
-            let lives = self.lives(revision, &stored)?;
-            if lives || (stored.tombstone && self.hides) {
-                self.kept_bytes += bytes;
-                self.hiding_bytes += if lives { 0 } else { bytes };
-                return Ok(Some((key, stored.bytes)));
+            // As the ledger counts them.
+            let bytes = (ENCODED_LEN + stored.bytes.len()) as u64;
+            let is_dead = self.is_dead(revision, &stored)?;
+            if is_dead && (self.clean.drops_tombstones || !stored.tombstone) {
+                self.dropped_bytes += bytes;
+                continue;
             }
-            self.dropped_bytes += bytes;
+            self.kept_bytes += bytes;
+            self.held_bytes += if is_dead { bytes } else { 0 };
+            return Ok(Some((revision.encode(stored.tombstone), stored.bytes)));
         }
         Ok(None)
     }
@@ -125,9 +126,8 @@ impl<S: BackendSnapshot> Clean<S> {
         let mut living = Living {
             clean: self,
             entries: self.shelf.scan(from, to),
-            hides: self.shelf.segments.first().is_some_and(|oldest| oldest.from < from),
             kept_bytes: 0,
-            hiding_bytes: 0,
+            held_bytes: 0,
             dropped_bytes: 0,
             error: None,
         };
@@ -135,7 +135,7 @@ impl<S: BackendSnapshot> Clean<S> {
         if let Some(error) = living.error {
             return Err(error);
         }
-        let Living { kept_bytes, hiding_bytes, dropped_bytes, .. } = living;
+        let Living { kept_bytes, held_bytes, dropped_bytes, .. } = living;
         let mut map: Vec<Change> = self.replaced.iter().map(Segment::unmapped).collect();
         map.push(self.into.mapped());
         backend.commit(map)?;
@@ -145,6 +145,6 @@ impl<S: BackendSnapshot> Clean<S> {
             backend.delete(&segment.keyspace())?;
         }
         let (replaced, into) = (self.replaced.clone(), self.into);
-        Ok(Cleaned { replaced, into, kept_bytes, hiding_bytes, dropped_bytes })
+        Ok(Cleaned { replaced, into, kept_bytes, held_bytes, dropped_bytes })
     }
 }

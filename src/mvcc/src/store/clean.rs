@@ -23,6 +23,7 @@ impl<B: Backend> Store<B> {
         let worst = self.worst()?;
         let (first, last) = self.spread(worst);
         let replaced: Vec<Segment> = segments[first..=last].to_vec();
+        let drops_tombstones = self.is_clean_before(first);
         let (from, to) = (segments[first].from, segments[last].to);
         self.cleaning = true;
         Some(Clean {
@@ -31,6 +32,7 @@ impl<B: Backend> Store<B> {
             compacted,
             replaced,
             into: Segment { id: self.segments.take_id(), from, to },
+            drops_tombstones,
         })
     }
 
@@ -41,10 +43,23 @@ impl<B: Backend> Store<B> {
         accounts
             .filter(|(_, segment)| segment.to < i64::MAX)
             .map(|(at, segment)| (at, self.account(segment)))
-            .filter(|(_, account)| account.dead > 0)
-            .filter(|(_, account)| account.dead * 100 >= account.bytes.saturating_mul(percent))
-            .max_by_key(|(at, account)| (account.dead, core::cmp::Reverse(*at)))
-            .map(|(at, _)| at)
+            .map(|(at, account)| (at, account.bytes, self.gain(at)))
+            .filter(|(_, _, gain)| *gain > 0)
+            .filter(|(_, bytes, gain)| gain.saturating_mul(100) >= bytes.saturating_mul(percent))
+            .max_by_key(|(at, _, gain)| (*gain, core::cmp::Reverse(*at)))
+            .map(|(at, ..)| at)
+    }
+
+    /// Bytes that a cleaning of the segment at this position may give back.
+    fn gain(&self, at: usize) -> u64 {
+        let account = self.account(&self.image.shelf.segments[at]);
+        account.dead + if self.is_clean_before(at) { account.held } else { 0 }
+    }
+
+    /// Whether the segments before this position hold nothing dead: no put there whose death only
+    /// a later tombstone tells.
+    fn is_clean_before(&self, at: usize) -> bool {
+        self.image.shelf.segments[..at].iter().all(|segment| self.account(segment).dead == 0)
     }
 
     /// Neighbours on both sides whose living bytes fit into one segment together.
@@ -52,7 +67,7 @@ impl<B: Backend> Store<B> {
         let segments = &self.image.shelf.segments;
         let living = |at: usize| {
             let account = self.account(&segments[at]);
-            account.bytes.saturating_sub(account.dead)
+            account.bytes.saturating_sub(account.dead + account.held)
         };
         let max = self.knobs.segment_bytes;
         let (mut first, mut last, mut bytes) = (worst, worst, living(worst));
@@ -83,14 +98,15 @@ impl<B: Backend> Store<B> {
         for segment in &cleaned.replaced {
             let account = self.segments.accounts.remove(&segment.id);
             let account = account.unwrap_or_else(|| panic!("{segment:?} was replaced before"));
-            died_meanwhile += account.dead;
+            died_meanwhile += account.dead + account.held;
         }
-        // What later compactions made dead is in the new segment still. What was dead before is
-        // not, or cannot go, so that nothing is gained by cleaning again: together they cannot be
-        // more than what is left.
-        let settled = cleaned.dropped_bytes + cleaned.hiding_bytes;
-        let dead = died_meanwhile.saturating_sub(settled).min(cleaned.kept_bytes);
-        let account = Account { bytes: cleaned.kept_bytes, dead };
+        // What later compactions made dead is in the new segment still, and so are tombstones that
+        // had to stay. The sums are exact: whether anything dead is left decides what may go next.
+        let Cleaned { kept_bytes, held_bytes, dropped_bytes, .. } = *cleaned;
+        let dead = died_meanwhile.checked_sub(dropped_bytes + held_bytes);
+        let dead = dead.unwrap_or_else(|| panic!("{cleaned:?} of {died_meanwhile} B dead"));
+        let account = Account { bytes: kept_bytes, dead, held: held_bytes };
+        assert!(dead + held_bytes <= kept_bytes, "{account:?} after {cleaned:?}");
         self.segments.accounts.insert(cleaned.into.id, account);
         let mut segments = self.image.shelf.segments.clone();
         cleaned.apply(&mut segments);

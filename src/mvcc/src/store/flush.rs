@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::{Store, shelved};
 use crate::backend::{Backend, Change};
 use crate::index::Mark;
+use crate::revision::ENCODED_LEN;
 use crate::segment::{Segment, Shelf};
 
 /// Key revisions that go into the backend together, up to the boundary of an entry.
@@ -44,6 +45,8 @@ pub(super) struct Account {
     pub(super) bytes: u64,
     /// Of those, what compactions made dead.
     pub(super) dead: u64,
+    /// Dead tombstones beside them that a cleaning had to keep.
+    pub(super) held: u64,
 }
 
 /// The accounts of all segments, and the next id.
@@ -129,7 +132,7 @@ impl<B: Backend> Store<B> {
         through: i64,
         segments: &mut Vec<Segment>,
     ) -> Flush {
-        let bytes: u64 = entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
+        let bytes: u64 = entries.iter().map(|(_, value)| (ENCODED_LEN + value.len()) as u64).sum();
         let last = segments.last().copied();
         let full = last
             .is_none_or(|last| self.segments.accounts[&last.id].bytes >= self.knobs.segment_bytes);

@@ -266,3 +266,34 @@ fn a_deletion_that_is_cleaned_before_what_it_deleted_stays_deleted() {
     let keys = member.twin().alive(i64::MAX).into_keys();
     assert!(keys.eq([&b"dying"[..], b"last", b"living"].map(Bytes::from_static)));
 }
+
+#[test]
+fn a_tombstone_that_is_cleaned_away_does_not_bring_its_key_back() {
+    let mut member = Member::new(knobs());
+    // The put lies in a segment with less to gain than the one of its tombstone.
+    let lives = pb::PutRequest { value: alloc::vec![b'v'; 60].into(), ..put("lives", "") };
+    member.append(Request::Put(put("a", "1")));
+    member.append(Request::Put(lives));
+    member.flush().expect("nothing fails");
+    for value in ["1", "2", "3"] {
+        let value = value.repeat(30);
+        member.append(Request::Put(pb::PutRequest { value: value.into(), ..put("b", "") }));
+    }
+    member.append(Request::Delete(pb::DeleteRangeRequest {
+        key: "a".into(),
+        ..pb::DeleteRangeRequest::default()
+    }));
+    member.flush().expect("nothing fails");
+    member.append(Request::Put(put("c", "1")));
+    member.append(Request::Compact(8));
+    while member.store.compact_slice(1) {}
+    member.flush().expect("nothing fails");
+    assert!(member.clean().expect("nothing fails"), "the segment of the tombstone first");
+    member.crash(0);
+    let cleanings = (0..9).take_while(|_| member.clean().expect("nothing fails")).count();
+    assert!(cleanings > 0 && cleanings < 9, "cleanings end: {cleanings}");
+    member.compare();
+    member.crash(0);
+    let (bytes, dead) = member.store.segment_bytes();
+    assert_eq!((bytes as i64, dead), (member.store.logical_bytes(), 0), "nothing dead is left");
+}
