@@ -139,9 +139,9 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Checkers of a cluster whose members have these ids and these settings.
+    /// Checkers of a cluster whose members have these ids, settings and quota.
     #[must_use]
-    pub fn new(ids: Vec<MemberId>, settings: model::Settings) -> Checks {
+    pub fn new(ids: Vec<MemberId>, settings: model::Settings, quota_bytes: Option<i64>) -> Checks {
         let count = ids.len();
         Checks {
             ghost: Ghost::new(ids),
@@ -153,7 +153,7 @@ impl Checks {
             failstop: wal_failstop::FailStop::new(count),
             reads: read_barrier::Reads::new(count),
             installs: snapshot_install::Installs::new(count),
-            timeline: timeline::Timeline::new(settings),
+            timeline: timeline::Timeline::new(settings, quota_bytes),
             operations: kv_operations::Operations::default(),
             leases: lease_expiry::Leases::default(),
         }

@@ -108,6 +108,11 @@ impl Cluster {
             let known = knobs.set(knob, *value);
             assert!(known, "the plan sets a knob {knob}, which does not exist");
         }
+        let mut store = mvcc::Knobs::default();
+        for (knob, value) in self.plan.differing.get(member).into_iter().flatten() {
+            let known = knobs.set(knob, *value) || store.set(knob, *value);
+            assert!(known, "the plan sets a knob {knob}, which does not exist");
+        }
         let initial_cluster = (0..self.plan.members)
             .map(|member| InitialMember { name: name(member), peer_urls: vec![peer_url(member)] });
         NodeConfig {
@@ -120,7 +125,9 @@ impl Cluster {
             heartbeat_interval: Duration::from_millis(self.plan.heartbeat_ms),
             pre_vote: self.plan.pre_vote,
             watch_progress_interval: Duration::from_millis(self.plan.progress_ms),
+            quota_bytes: self.plan.quota_bytes.or(NodeConfig::default().quota_bytes),
             knobs,
+            store,
             ..NodeConfig::default()
         }
     }

@@ -54,6 +54,13 @@ pub struct ClusterPlan {
     pub pre_vote: bool,
     /// Time between progress notifications, in milliseconds.
     pub progress_ms: u64,
+    /// Logical bytes from which writes are refused; small ones make clients run into it.
+    #[serde(default)]
+    pub quota_bytes: Option<i64>,
+    /// Knobs of the compaction and of the store, in which members differ: none of them may show
+    /// (A4).
+    #[serde(default)]
+    pub differing: Vec<BTreeMap<String, u64>>,
     /// Each member's clock.
     pub clocks: Vec<MemberClock>,
 }

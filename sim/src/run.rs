@@ -132,7 +132,8 @@ fn build(plan: &Plan, prng: &mut Prng, words: Words) -> World {
         .collect();
     let ids = seats.iter().map(Seat::id).collect();
     let settings = settings(plan);
-    let world = World::new(seats, Checks::new(ids, settings), prng, Trace::new(words));
+    let checks = Checks::new(ids, settings, plan.cluster.quota_bytes);
+    let world = World::new(seats, checks, prng, Trace::new(words));
     let mut net = lock(&world.net);
     for from in 0..plan.cluster.members {
         for to in 0..plan.cluster.members {
@@ -186,6 +187,7 @@ impl Run<'_> {
             unique: Arc::clone(&unique),
             operations: Default::default(),
             timeout: Duration::from_millis(timeout_ms),
+            is_full: Default::default(),
         };
         for workload in &self.plan.workloads {
             self.world.count(workload.kind.name());

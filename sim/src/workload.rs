@@ -4,6 +4,7 @@ pub mod client;
 pub mod eager;
 pub mod kv;
 pub mod lease;
+pub mod room;
 pub mod txn;
 pub mod watch;
 

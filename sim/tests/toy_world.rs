@@ -28,7 +28,7 @@ fn world(members: u64, seed: u64) -> Arc<World> {
         })
         .collect();
     let ids = seats.iter().map(Seat::id).collect();
-    let checks = Checks::new(ids, model::Settings::default());
+    let checks = Checks::new(ids, model::Settings::default(), None);
     Arc::new(World::new(seats, checks, &mut prng, Trace::new(Words::Dropped)))
 }
 

@@ -30,8 +30,10 @@ pub fn event_numbers(event: &Event) -> (&'static str, Vec<u64>) {
         Event::Committed { commit, term, by_counting } => {
             ("committed", vec![commit.get(), term.get(), u64::from(*by_counting)])
         }
-        Event::Applied { index, term, answer, revision, chain, .. } => {
-            let numbers = [index.get(), term.get(), u64::from(*answer), *revision as u64, *chain];
+        Event::Applied { index, term, answer, revision, chain, logical_bytes, .. } => {
+            let (answer, revision) = (u64::from(*answer), *revision as u64);
+            let numbers =
+                [index.get(), term.get(), answer, revision, *chain, *logical_bytes as u64];
             ("applied", numbers.to_vec())
         }
         Event::Persisted { applied } => ("persisted", vec![applied.get()]),

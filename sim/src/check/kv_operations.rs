@@ -84,7 +84,8 @@ impl Operations {
         let answer = normal(answer);
         let places = timeline.places(request);
         let place = places.iter().copied().filter(|&index| index > before.index).find(|&index| {
-            timeline.ruled(index).is_some_and(|ruled| explains(timeline, ruled, &answer))
+            let ruled = timeline.ruled(index).filter(|ruled| explains(timeline, ruled, &answer));
+            ruled.is_some_and(|ruled| !ruled.is_over)
         });
         let Some(index) = place else {
             let rulings: Vec<_> =

@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_none_breaks_x1() {
-        let (timeline, ghost) = (Timeline::new(Default::default()), Ghost::new(Vec::new()));
+        let (timeline, ghost) = (Timeline::new(Default::default(), None), Ghost::new(Vec::new()));
         let meta = SnapshotMeta {
             index: base::Index(1),
             term: base::Term(1),

@@ -23,7 +23,7 @@ impl Play {
     pub fn new(count: usize) -> Play {
         let ids = (1..=count as u64).map(MemberId).collect();
         Play {
-            checks: Checks::new(ids, Settings::default()),
+            checks: Checks::new(ids, Settings::default(), None),
             durable: vec![DurableLog::default(); count],
         }
     }
@@ -129,7 +129,7 @@ pub fn committed(commit: u64, term: u64, by_counting: bool) -> Event {
 pub fn applied(index: u64, term: u64) -> Event {
     let data = Bytes::new();
     let (index, term) = (Index(index), Term(term));
-    Event::Applied { index, term, data, answer: 0, revision: 1, chain: 0 }
+    Event::Applied { index, term, data, answer: 0, revision: 1, chain: 0, logical_bytes: 0 }
 }
 
 pub fn configured(voters: &[MemberId]) -> Event {
@@ -154,7 +154,7 @@ pub fn recovered(term: u64, vote: u64, list: &[(u64, u64, u32)]) -> Event {
 
 /// A history of these requests.
 pub fn timeline(settings: Settings, requests: &[InternalRaftRequest]) -> Timeline {
-    let mut timeline = Timeline::new(settings);
+    let mut timeline = Timeline::new(settings, None);
     for (request, index) in requests.iter().zip(1..) {
         timeline.rule(index, 1, &request.encode_to_vec(), 0);
     }

@@ -3,6 +3,8 @@
 //! later applications are compared with it.
 //!
 //! - A3: answers are equal on all members, and over every replay.
+//! - A4: so are the logical sizes, on members whose knobs differ; they are the oracle's, and a write
+//!   that asks for more than the quota is never acknowledged.
 //! - V4: the revision after each entry is the oracle's: one more after an effective write, the same
 //!   otherwise, also over crashes and snapshots.
 //! - A1: no entry is skipped or applied to another state than the log's. Judged by answers and
@@ -14,7 +16,8 @@ use base::checksum::{crc32c, crc32c_append};
 use model::{Error, Oracle, Response, Settings};
 use node::env::Event;
 use prost::Message;
-use proto::etcdserverpb::InternalRaftRequest;
+use proto::etcdserverpb::request_op::Request as Op;
+use proto::etcdserverpb::{InternalRaftRequest, PutRequest, RequestOp, TxnRequest};
 use proto::mvccpb::Event as WatchEvent;
 
 use super::{Step, Verdict, violated};
@@ -30,11 +33,16 @@ pub struct Ruled {
     pub answer: u32,
     /// The term of the entry.
     pub term: u64,
+    /// The logical size afterwards.
+    pub logical_bytes: i64,
+    /// Whether it asked for more than the quota.
+    pub is_over: bool,
 }
 
 /// The history of the state, by index and by revision.
 pub struct Timeline {
     oracle: Oracle,
+    quota_bytes: Option<i64>,
     ruled: BTreeMap<u64, Ruled>,
     /// The indexes of each request, by its encoding without id and caller.
     requests: BTreeMap<Vec<u8>, Vec<u64>>,
@@ -57,12 +65,33 @@ pub fn bare(mut request: InternalRaftRequest) -> Vec<u8> {
     request.encode_to_vec()
 }
 
+/// What etcd's quota counts for a request: 256 B for a put and its key and value, of a transaction
+/// the costlier branch, 64 B for a lease.
+fn cost(request: &InternalRaftRequest) -> Option<i64> {
+    fn of_put(put: &PutRequest) -> i64 {
+        256 + (put.key.len() + put.value.len()) as i64
+    }
+    fn of_txn(txn: &TxnRequest) -> i64 {
+        let of_op = |op: &RequestOp| match &op.request {
+            Some(Op::RequestPut(put)) => of_put(put),
+            Some(Op::RequestTxn(txn)) => of_txn(txn),
+            _ => 0,
+        };
+        let of_branch = |ops: &[RequestOp]| ops.iter().map(of_op).sum::<i64>();
+        of_branch(&txn.success).max(of_branch(&txn.failure))
+    }
+    let of_write = request.txn.as_ref().filter(|txn| model::oracle::has_put(txn)).map(of_txn);
+    let of_lease = request.lease_grant.as_ref().map(|_| 64);
+    request.put.as_ref().map(of_put).or(of_write).or(of_lease)
+}
+
 impl Timeline {
-    /// An empty history under these settings.
+    /// An empty history under these settings and this quota.
     #[must_use]
-    pub fn new(settings: Settings) -> Timeline {
+    pub fn new(settings: Settings, quota_bytes: Option<i64>) -> Timeline {
         Timeline {
             oracle: Oracle::new(settings),
+            quota_bytes,
             ruled: BTreeMap::new(),
             requests: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -72,7 +101,8 @@ impl Timeline {
 
     /// Judges an application.
     pub fn step(&mut self, step: &Step<'_>) -> Verdict {
-        let Event::Applied { index, term, data, answer, revision, .. } = step.event else {
+        let Event::Applied { index, term, data, answer, revision, logical_bytes, .. } = step.event
+        else {
             return Ok(());
         };
         let index = index.get();
@@ -84,7 +114,7 @@ impl Timeline {
             self.rule(index, term.get(), if is_normal { data } else { &[] }, *answer);
         }
         let Some(ruled) = self.ruled.get(&index) else { return Ok(()) };
-        for check in ["A1", "A3", "V4"] {
+        for check in ["A1", "A3", "A4", "V4"] {
             step.tally.hit(check);
         }
         let who = step.member + 1;
@@ -93,6 +123,13 @@ impl Timeline {
                 "V4",
                 "member {who} is at revision {revision} after entry {index}, the oracle at {}",
                 ruled.revision
+            );
+        }
+        if *logical_bytes != ruled.logical_bytes {
+            return violated!(
+                "A4",
+                "member {who} holds {logical_bytes} B after entry {index}, the oracle {} B",
+                ruled.logical_bytes
             );
         }
         if *answer != ruled.answer {
@@ -109,9 +146,12 @@ impl Timeline {
     /// Lets the oracle rule on the next entry.
     pub(crate) fn rule(&mut self, index: u64, term: u64, data: &[u8], answer: u32) {
         let mut response = Ok(Response::Empty);
+        let before = self.ruled.last_key_value().map_or(0, |(_, last)| last.logical_bytes);
+        let mut is_over = false;
         if let Ok(request) = InternalRaftRequest::decode(data)
             && !data.is_empty()
         {
+            is_over = self.quota_bytes.zip(cost(&request)).is_some_and(|(q, c)| before + c >= q);
             let reply = self.oracle.apply(&request);
             response = reply.response;
             if !reply.events.is_empty() {
@@ -124,7 +164,9 @@ impl Timeline {
             self.requests.entry(bare(request)).or_default().push(index);
         }
         let revision = self.oracle.revision();
-        self.ruled.insert(index, Ruled { response, revision, answer, term });
+        let logical_bytes = self.oracle.history().logical_bytes();
+        let ruled = Ruled { response, revision, answer, term, logical_bytes, is_over };
+        self.ruled.insert(index, ruled);
     }
 
     /// The last index that somebody applied.
@@ -187,7 +229,8 @@ mod tests {
     pub fn applied(index: u64, request: &InternalRaftRequest, answer: u32, revision: i64) -> Event {
         let data = request.encode_to_vec().into();
         let (index, term) = (Index(index), Term(1));
-        Event::Applied { index, term, data, answer, revision, chain: 0 }
+        let logical_bytes = if request.put.is_some() { 33 } else { 0 };
+        Event::Applied { index, term, data, answer, revision, chain: 0, logical_bytes }
     }
 
     fn put() -> InternalRaftRequest {

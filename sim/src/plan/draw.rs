@@ -71,6 +71,8 @@ fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
         drift_ppm: prng.between(0, 400) as i64 - 200,
     });
     let clocks = clocks.collect();
+    let quota_bytes = prng.chance(0.2).then(|| prng.between(2_000, 20_000) as i64);
+    let differing = (0..members).map(|_| differing(prng)).collect();
     ClusterPlan {
         members,
         knobs,
@@ -78,6 +80,8 @@ fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
         heartbeat_ms,
         pre_vote: prng.chance(0.8),
         progress_ms: *prng.pick(&[500, 2_000, 600_000]),
+        quota_bytes,
+        differing,
         clocks,
     }
 }
@@ -92,6 +96,22 @@ fn release_early(prng: &mut Prng, knobs: &mut BTreeMap<String, u64>) {
         ("snapshot_chunk_bytes", prng.between(4_096, 8_192)),
     ];
     knobs.extend(small.map(|(name, value)| (name.to_string(), value)));
+}
+
+/// Values of the knobs in which members differ.
+fn differing(prng: &mut Prng) -> BTreeMap<String, u64> {
+    let mut knobs = BTreeMap::new();
+    let mut set = |name: &str, value| knobs.insert(name.to_string(), value);
+    set("compaction_keys_max", *prng.pick(&[1, 2, 7, 256]));
+    set("compaction_pause_us", *prng.pick(&[1, 1_000, 50_000]));
+    let store = mvcc::Knobs::drawn(prng);
+    let defaults: BTreeMap<&str, u64> = mvcc::Knobs::default().entries().collect();
+    for (name, value) in store.entries().filter(|(name, value)| defaults[name] != *value) {
+        set(name, value);
+    }
+    // Segments as small as a flush, so that there is something to clean.
+    set("segment_bytes", *prng.pick(&[1, 500, 4_000, 1 << 20]));
+    knobs
 }
 
 fn workloads(prng: &mut Prng) -> Vec<Workload> {

@@ -9,9 +9,9 @@ use std::time::Duration;
 use base::Instant;
 use madsim::task::JoinHandle;
 use node::{ApiError, Caller, Code};
-use proto::etcdserverpb::alarm_request::AlarmAction;
 use proto::etcdserverpb::{
-    AlarmRequest, AlarmType, HashKvRequest, HashKvResponse, InternalRaftRequest, PutRequest,
+    CompactionRequest, DeleteRangeRequest, HashKvRequest, HashKvResponse, InternalRaftRequest,
+    PutRequest,
 };
 
 use super::Run;
@@ -20,6 +20,7 @@ use crate::check::{Violation, replica_hashes, wal_space};
 use crate::cluster::Running;
 use crate::sync::lock;
 use crate::workload::client::decode;
+use crate::workload::room;
 
 /// Time in which the cluster must serve.
 const SERVICE_TIME: Duration = Duration::from_secs(30);
@@ -75,28 +76,6 @@ impl Run<'_> {
         self.cluster.is_lost(member)
     }
 
-    /// An alarm is taken back by itself only when every member says that it is not etcd's; with one
-    /// that is lost, an operator has to do it (O5).
-    async fn disarm(&self, running: Running) {
-        if !(0..self.cluster.size()).any(|member| self.cluster.is_lost(member)) {
-            return;
-        }
-        self.world.count("fault: O5 alarm disarmed by hand");
-        let seats = self.world.seats.iter().map(|seat| seat.id().get());
-        for member_id in seats.collect::<Vec<u64>>() {
-            let api = running.api.clone();
-            let request = AlarmRequest {
-                action: AlarmAction::Deactivate as i32,
-                member_id,
-                alarm: AlarmType::Nospace as i32,
-            };
-            let task =
-                running.node.spawn(async move { api.alarm(&Caller::default(), request).await });
-            // A refusal shows in the next probe.
-            let _answer = madsim::time::timeout(PROBE_TIME, task).await;
-        }
-    }
-
     async fn probe(&self, member: usize) -> Result<(), String> {
         let Some(running) = self.cluster.running(member) else {
             return Err("it is not up".into());
@@ -106,20 +85,43 @@ impl Run<'_> {
         let entry = InternalRaftRequest { put: Some(put.clone()), ..Default::default() };
         let now = self.world.clock.now();
         self.ledger.record(u64::MAX, (now, now), entry, None);
-        let again = running.clone();
-        let task = running.node.clone().spawn(async move {
-            let answer = running.api.put(&Caller::default(), put).await;
-            let answer = answer.map(|_| ()).map_err(|error| error.to_string());
-            if running.life.is_alive() { answer } else { Err("it stopped".into()) }
+        let (node, asked) = (running.node.clone(), running.clone());
+        let task = node.spawn(async move {
+            let answer = asked.api.put(&Caller::default(), put).await.map(|_| ());
+            if asked.life.is_alive() { answer } else { Err(ApiError::STOPPED) }
         });
         match madsim::time::timeout(PROBE_TIME, task).await {
-            Ok(Ok(Err(error))) if error == ApiError::NO_SPACE.to_string() => {
-                self.disarm(again).await;
-                Err(error)
-            }
-            Ok(Ok(answer)) => answer,
+            Ok(Ok(Err(error))) if error == ApiError::NO_SPACE => Err(self.make_room(running).await),
+            Ok(Ok(answer)) => answer.map_err(|error| error.to_string()),
             Ok(Err(_)) => Err("it crashed".into()),
             Err(_) => Err("no answer".into()),
+        }
+    }
+
+    /// What an operator does about a full database; the probe is tried again then.
+    async fn make_room(&self, running: Running) -> String {
+        let (key, range_end) = (vec![b'k'].into(), vec![b'm'].into());
+        let delete = DeleteRangeRequest { key, range_end, prev_kv: false };
+        let entry = InternalRaftRequest {
+            delete_range: Some(delete.clone()),
+            ..InternalRaftRequest::default()
+        };
+        let now = self.world.clock.now();
+        self.ledger.record(u64::MAX, (now, now), entry, None);
+        let node = running.node.clone();
+        let task = node.spawn(async move {
+            let (api, caller) = (&running.api, Caller::default());
+            api.delete_range(&caller, delete).await?;
+            let revision = api.overview().revision;
+            // Somebody else may have compacted as far.
+            let _again =
+                api.compact(&caller, CompactionRequest { revision, physical: false }).await;
+            room::disarm(&running).await
+        });
+        match madsim::time::timeout(Duration::from_secs(20), task).await {
+            Ok(Ok(Ok(_))) => "the database was full".into(),
+            Ok(Ok(Err(error))) => format!("the database is full: {error}"),
+            _ => "the database is full, and nobody makes room".into(),
         }
     }
 

@@ -114,6 +114,8 @@ pub struct Client {
     pub operations: AtomicU64,
     /// After what time it gives up.
     pub timeout: Duration,
+    /// Whether a write was refused for lack of space since the client last made room.
+    pub is_full: AtomicBool,
 }
 
 impl Request {
@@ -186,8 +188,7 @@ fn is_definite(error: &ApiError) -> bool {
         Code::Unimplemented,
         Code::PermissionDenied,
     ];
-    let by_text = [ApiError::TOO_MANY_REQUESTS, ApiError::NO_SPACE];
-    definite.contains(&error.code) || by_text.contains(error)
+    definite.contains(&error.code) || *error == ApiError::TOO_MANY_REQUESTS
 }
 
 impl Client {
@@ -206,6 +207,9 @@ impl Client {
     pub async fn pause(&self, pause_ms: u64) {
         let ms = self.choose(|prng| prng.between(pause_ms / 2, pause_ms + pause_ms / 2));
         self.world.clock.sleep(Duration::from_millis(ms)).await;
+        if self.is_full.swap(false, Ordering::Relaxed) {
+            super::room::make(self).await;
+        }
     }
 
     /// A value that nobody else writes.
@@ -270,6 +274,11 @@ impl Client {
             Err(error) if is_definite(&error) => Outcome::Refused(error),
             Err(error) => {
                 self.world.say(0, format_args!("client {}: {error}", self.number));
+                if error == ApiError::NO_SPACE {
+                    // An answer, but of two kinds: nothing was done, or one write too many was.
+                    self.world.count("operation: refused for want of space");
+                    self.is_full.store(true, Ordering::Relaxed);
+                }
                 Outcome::Unknown
             }
         }
@@ -317,7 +326,7 @@ impl Client {
         let begun = self.world.clock.now();
         let sent = request.clone();
         let outcome = self.at(member, move |running| sent.call(running.api)).await;
-        if outcome != Outcome::Unknown {
+        if outcome != Outcome::Unknown || self.is_full.load(Ordering::Relaxed) {
             self.end(is_calm);
         }
         let is_done = matches!(outcome, Outcome::Done(_));
@@ -361,9 +370,6 @@ impl Client {
             (_, Outcome::Refused(error)) => {
                 self.world.say(0, format_args!("client {}: refused: {error}", self.number));
                 self.world.count("operation: refused");
-                if *error == ApiError::NO_SPACE {
-                    self.world.count("operation: refused for want of space");
-                }
             }
             (_, Outcome::Unknown) => self.world.count("operation: unknown outcome"),
         }

@@ -38,7 +38,8 @@ pub(crate) struct Image<S> {
     pub(crate) revision: i64,
     /// The last compaction; -1 before the first.
     pub(crate) compacted: i64,
-    /// Bytes of all changes in the index with their keys.
+    /// Bytes of all changes that the last compaction leaves, with their keys: a function of the
+    /// requests so far, however far the index is swept.
     pub(crate) logical_bytes: i64,
     /// Kept roots, ascending.
     pub(crate) roots: Arc<[Root]>,
@@ -134,7 +135,11 @@ impl<S: BackendSnapshot> Image<S> {
             self.revision
         );
         assert!(self.recents.after() <= self.revision, "recents begin behind the revision");
-        let bytes: i64 = self.index.marks().map(|(_, mark)| mark.logical_bytes()).sum();
+        let is_left = |key: &[u8], mark: &Mark| {
+            !self.index.is_dead(key, mark.main, i64::from(mark.sub), self.compacted)
+        };
+        let left = self.index.marks().filter(|(key, mark)| is_left(key, mark));
+        let bytes: i64 = left.map(|(_, mark)| mark.logical_bytes()).sum();
         assert_eq!(bytes, self.logical_bytes, "logical bytes are miscounted");
         let ascending = self.roots.windows(2).all(|pair| pair[0].revision < pair[1].revision);
         assert!(ascending, "kept roots do not ascend");

@@ -92,19 +92,21 @@ impl Index {
         self.keys.is_empty()
     }
 
-    /// Adds a change.
+    /// Adds a change; gives the one that it supersedes.
     ///
     /// # Panics
     /// When the change is not behind the key's last one.
-    pub fn insert(&mut self, key: &[u8], mark: Mark) {
-        match self.keys.get(key) {
-            Some(_) => {
+    pub fn insert(&mut self, key: &[u8], mark: Mark) -> Option<Mark> {
+        match self.keys.get(key).map(History::last) {
+            Some(last) => {
                 let added = self.keys.modify(key, |history| history.push(mark));
                 assert!(added.is_some(), "a key that is there cannot be changed");
+                Some(last)
             }
             None => {
                 let earlier = self.keys.insert(key.into(), History::new(mark));
                 assert!(earlier.is_none(), "a key that is not there was replaced");
+                None
             }
         }
     }

@@ -12,6 +12,7 @@
 
 mod clean;
 mod compact;
+mod deaths;
 mod flush;
 mod publish;
 mod restore;
@@ -34,6 +35,7 @@ use crate::event::Event;
 use crate::image::Image;
 use crate::knobs::Knobs;
 use compact::Compaction;
+use deaths::Deaths;
 use flush::Cut;
 pub use flush::Flush;
 use publish::Published;
@@ -50,6 +52,7 @@ pub struct Store<B: Backend> {
     /// The cut that is with the flusher.
     cut: Option<Cut>,
     compaction: Compaction,
+    deaths: Deaths,
     segments: flush::Ledger,
     /// Whether a cleaning is under way.
     cleaning: bool,
@@ -108,8 +111,8 @@ impl<B: Backend> Store<B> {
         usize::try_from(bytes).expect("what is in memory is smaller than the address space")
     }
 
-    /// Bytes of all revisions that are not compacted, keys included. A compaction is subtracted
-    /// slice by slice.
+    /// Bytes of all revisions that are not compacted, keys included: a function of the requests so
+    /// far, equal on all members. What a compaction makes dead is subtracted with its request.
     #[must_use]
     pub fn logical_bytes(&self) -> i64 {
         self.image.logical_bytes
@@ -185,7 +188,7 @@ impl<B: Backend> Store<B> {
 
     /// Begins a request that may change something.
     fn begin(&mut self) -> Write<'_, B> {
-        Write::new(&mut self.image)
+        Write::new(&mut self.image, &mut self.deaths)
     }
 
     /// Keeps a local fault apart from what clients are told.
@@ -210,6 +213,7 @@ impl<B: Backend> Store<B> {
     /// Checks the invariants; O(n).
     pub fn check(&self) {
         self.image.check();
+        self.deaths.check();
         assert!(self.flushed <= self.image.revision, "flushed {} is ahead", self.flushed);
         let after = self.image.recents.after();
         assert!(after <= self.flushed, "up to {after} dropped, up to {} flushed", self.flushed);

@@ -6,6 +6,7 @@
 
 mod install;
 mod publish;
+mod sweep;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub(crate) enum Work<E: Env> {
     /// Put the state of a received snapshot, whose mark is durable in the log, in the place of
     /// this one.
     Install(SnapshotMeta),
+    /// Nothing came for a while: go on with the compaction.
+    Sweep,
     /// Flush what is applied, then end.
     Stop,
 }
@@ -71,6 +74,10 @@ pub(crate) struct Applier<E: Env> {
     pub settings: MachineSettings,
     pub election_timeout: std::time::Duration,
     pub own: base::MemberId,
+    /// Logical bytes before a write is answered as one too many; `None` for no quota.
+    pub quota_bytes: Option<i64>,
+    /// Fires when the next compaction slice is due though nothing came.
+    pub sweep: E::Sleep,
     /// The entry up to which a cut was given to the flusher.
     pub cut: Index,
     /// Whether a cut is with the flusher.
@@ -96,15 +103,9 @@ impl<E: Env> Applier<E> {
                 Work::Query(query) => query(&mut self.machine),
                 Work::Flushed { index, revision } => self.flushed(index, revision),
                 Work::Install(meta) => self.install(meta).await,
+                Work::Sweep => self.sweep(),
                 Work::Stop => return self.stop(),
             }
-        }
-    }
-
-    async fn next_work(&mut self) -> Option<Work<E>> {
-        match self.backlog.pop_front() {
-            Some(work) => Some(work),
-            None => self.work.recv().await,
         }
     }
 
@@ -114,8 +115,7 @@ impl<E: Env> Applier<E> {
             self.wait_for_room().await;
             dawdle(&self.env, "apply: late").await;
             self.apply_batch(entries).await;
-            self.compact_a_slice();
-            self.flush_if_due();
+            self.sweep();
             entries = rest;
         }
     }
@@ -193,6 +193,7 @@ impl<E: Env> Applier<E> {
             },
             revision: applied.revision,
             chain: self.machine.chain(),
+            logical_bytes: applied.logical_bytes,
         });
         batch.events.extend(applied.events);
         for effect in &applied.effects {
@@ -203,7 +204,12 @@ impl<E: Env> Applier<E> {
         }
         batch.effects.extend(applied.effects);
         self.count(&applied.outcome);
+        let is_over = self.quota_bytes.zip(applied.demand).is_some_and(|(max, size)| size >= max);
         let outcome = match applied.outcome {
+            Ok(_) if is_over => {
+                mark!("quota: a write stands that was one too many");
+                Err(crate::error::ApiError::NO_SPACE)
+            }
             Ok(reply) => Ok(Completed { reply, revision: applied.revision }),
             Err(refusal) => Err(crate::error::ApiError::from(refusal)),
         };
@@ -271,12 +277,6 @@ impl<E: Env> Applier<E> {
         self.env.net().set_peers(others.map(address).collect());
     }
 
-    fn compact_a_slice(&mut self) {
-        if self.machine.store_mut().compact_slice(self.knobs.compaction_keys_max) {
-            mark!("compaction: more slices to go");
-        }
-    }
-
     /// Too many revisions that are not in the backend: apply waits, Raft goes on (X-b).
     async fn wait_for_room(&mut self) {
         while self.flushing
@@ -296,7 +296,8 @@ impl<E: Env> Applier<E> {
         let (applied, _) = self.machine.applied();
         let many = applied.since(self.cut) >= self.knobs.checkpoint_entries;
         let large = self.machine.store().unflushed_bytes() >= self.knobs.flush_bytes;
-        if !self.flushing && (many || large) {
+        let compacted = self.machine.store().wants_record();
+        if !self.flushing && (many || large || compacted) {
             self.send_cut();
         }
     }

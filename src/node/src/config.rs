@@ -31,6 +31,8 @@ mod limits {
             watch_queue_bytes: usize = 1 << 20, test 1..=64;
             /// Index keys that one compaction slice visits.
             compaction_keys_max: usize = 256, test 1..=2;
+            /// Time between two compaction slices while there is nothing to apply.
+            compaction_pause_us: u64 = 1_000, test 1..=50_000;
             /// Entries applied in one batch.
             apply_entries_max: usize = 1024, test 1..=1;
             /// Bytes of revisions that are applied but not in the backend.

@@ -12,6 +12,7 @@ pub mod alarm;
 pub mod lease;
 mod machine;
 pub mod membership;
+mod quota;
 mod record;
 mod reply;
 
@@ -19,5 +20,6 @@ pub use alarm::Alarms;
 pub use lease::{Lease, LeaseError, Leases, TTL_SECONDS_MAX};
 pub use machine::{Applied, Committed, Effect, Machine, has_put, request_id};
 pub use membership::{ChangeContext, Member, MemberChange, MemberError, Membership};
+pub use quota::demand;
 pub use record::{KEYSPACE, RecordError, Recorded, read as read_record, replace as replace_record};
 pub use reply::{Refusal, Reply};

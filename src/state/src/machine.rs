@@ -39,6 +39,10 @@ pub struct Applied {
     pub outcome: Result<Reply, Refusal>,
     /// The store's revision afterwards.
     pub revision: i64,
+    /// The store's logical size afterwards.
+    pub logical_bytes: i64,
+    /// The logical size that the request asked for, as the quota counts it ([`crate::demand`]).
+    pub demand: Option<i64>,
     /// Key events for watchers, in order; empty when no key changed.
     pub events: Vec<mvcc::Event>,
     /// What the driver must know.

@@ -8,9 +8,13 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use prost::Message;
 use proto::mvccpb::{Event, KeyValue, event::EventType};
 
 use crate::interval;
+
+/// Length of an encoded revision, which is the key of a stored pair.
+const STORED_KEY_BYTES: usize = 17;
 
 /// What one revision did to one key.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +83,27 @@ impl History {
             assert!(last.kv.is_some() || version.kv.is_some(), "tombstone of an absent key");
         }
         versions.push(version);
+    }
+
+    /// Bytes of what the last compaction left, as the quota counts them: each stored pair and its
+    /// key in the backend. Of the versions below the compaction only what a read at it finds is
+    /// left; a tombstone is stored with its key alone.
+    #[must_use]
+    pub fn logical_bytes(&self) -> i64 {
+        let size = |key: &Bytes, version: &Version| match &version.kv {
+            Some(kv) => kv.encoded_len(),
+            None => KeyValue { key: key.clone(), ..KeyValue::default() }.encoded_len(),
+        };
+        let mut bytes = 0;
+        for (key, versions) in &self.keys {
+            let base = newest(versions, self.compacted).filter(|base| base.kv.is_some());
+            let is_left = |version: &Version| {
+                version.main >= self.compacted || base.is_some_and(|base| base == version)
+            };
+            let left = versions.iter().filter(|version| is_left(version));
+            bytes += left.map(|version| size(key, version) + STORED_KEY_BYTES).sum::<usize>();
+        }
+        bytes as i64
     }
 
     /// Makes the revision that was being written the current one.

@@ -46,6 +46,7 @@ impl<B: Backend> Store<B> {
             return Err(KvError::FutureRevision);
         }
         self.image.compacted = revision;
+        self.image.logical_bytes -= self.deaths.settle(revision);
         // A compaction that is still being swept is overtaken: what it made dead is dead under the
         // new one too, and the sweep begins again.
         self.compaction.next = Some(Key::from(&b""[..]));
@@ -56,9 +57,6 @@ impl<B: Backend> Store<B> {
     pub fn compact_slice(&mut self, keys_max: usize) -> bool {
         let Some(from) = self.compaction.next.take() else { return false };
         let slice = self.image.index.compact(self.image.compacted, &from, keys_max);
-        for mark in &slice.dead {
-            self.image.logical_bytes -= mark.logical_bytes();
-        }
         let written = self.cut.as_ref().map_or(self.flushed, |cut| cut.through);
         let segments = match &self.cut {
             Some(cut) => &cut.segments,
@@ -73,6 +71,13 @@ impl<B: Backend> Store<B> {
     #[must_use]
     pub fn is_compacting(&self) -> bool {
         self.compaction.next.is_some()
+    }
+
+    /// Whether a compaction is swept and the record does not have it yet: the cleaner waits for a
+    /// cut, however few changes there are to flush.
+    #[must_use]
+    pub fn wants_record(&self) -> bool {
+        !self.is_compacting() && self.compaction.persisted < self.image.compacted
     }
 
     /// Sweeps to the end; for recovery, which nobody waits behind.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use proto::mvccpb::KeyValue;
 
 use super::compact::Compaction;
+use super::deaths::Deaths;
 use super::flush::{Account, Ledger};
 use super::write::size;
 use super::{Store, shelved};
@@ -101,6 +102,7 @@ impl<B: Backend> Store<B> {
             flushed: revision,
             cut: None,
             compaction: Compaction::recorded(recorded.compaction),
+            deaths: Deaths::default(),
             segments: Ledger::default(),
             cleaning: false,
             published: None,
@@ -161,7 +163,8 @@ impl<B: Backend> Store<B> {
         {
             return Err(damaged("comes after a later one of its key"));
         }
-        self.image.index.insert(&pair.key, mark);
+        let superseded = self.image.index.insert(&pair.key, mark);
+        self.deaths.note(superseded, &mark);
         self.image.logical_bytes += mark.logical_bytes();
         self.segments.add(&self.image.shelf.segments, &mark);
         Ok(())

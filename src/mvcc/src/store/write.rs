@@ -10,6 +10,7 @@ use bytes::Bytes;
 use proto::etcdserverpb::{DeleteRangeRequest, PutRequest};
 use proto::mvccpb::KeyValue;
 
+use super::deaths::Deaths;
 use crate::answer::{DeleteRangeAnswer, PutAnswer};
 use crate::backend::{Backend, BackendError};
 use crate::event::Event;
@@ -23,15 +24,16 @@ use crate::revision::Revision;
 /// A request under way.
 pub(crate) struct Write<'a, B: Backend> {
     image: &'a mut Image<B::Snapshot>,
+    deaths: &'a mut Deaths,
     /// The revision that its changes get.
     main: i64,
     events: Vec<Event>,
 }
 
 impl<'a, B: Backend> Write<'a, B> {
-    pub(super) fn new(image: &'a mut Image<B::Snapshot>) -> Write<'a, B> {
+    pub(super) fn new(image: &'a mut Image<B::Snapshot>, deaths: &'a mut Deaths) -> Write<'a, B> {
         let main = image.revision.checked_add(1).expect("revisions do not reach 2^63");
-        Write { image, main, events: Vec::new() }
+        Write { image, deaths, main, events: Vec::new() }
     }
 
     /// What the request sees.
@@ -137,7 +139,8 @@ impl<'a, B: Backend> Write<'a, B> {
             bytes: size(&bytes),
         };
         self.image.logical_bytes += mark.logical_bytes();
-        self.image.index.insert(key, mark);
+        let superseded = self.image.index.insert(key, mark);
+        self.deaths.note(superseded, &mark);
         self.image.recents.push(revision, Stored { bytes, tombstone: version == 0 });
     }
 }

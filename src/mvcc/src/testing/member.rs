@@ -86,6 +86,7 @@ impl Member {
         self.applied += 1;
         assert_eq!(twin, self.twins[self.applied], "the twin is a function of the log");
         assert_eq!(self.store.revision(), twin.revision);
+        assert_eq!(self.store.logical_bytes(), twin.logical_bytes(), "after {request:?}");
         let told = events.iter().map(|event| (event.revision(), event.key(), event.is_delete()));
         let happened = twin.changes.iter().filter(|c| c.revision.main == self.store.revision());
         if !events.is_empty() {
@@ -180,6 +181,7 @@ impl Member {
         self.store.check();
         let view = self.store.view();
         view.check();
+        assert_eq!(view.logical_bytes(), self.twin().logical_bytes());
         compare_view(&view, self.twin());
     }
 }

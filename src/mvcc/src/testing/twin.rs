@@ -254,6 +254,12 @@ impl Twin {
         self.changes.iter().filter(stays).cloned().collect()
     }
 
+    /// Bytes of what the last compaction left, a key of the backend counted for each change.
+    pub(crate) fn logical_bytes(&self) -> i64 {
+        let bytes = |change: &Change| change.pair.encoded_len() + crate::revision::ENCODED_LEN;
+        self.left(self.compacted).iter().map(|change| bytes(change) as i64).sum()
+    }
+
     /// etcd's hash over what it left, by its own rules: the keep set, and the exceptions.
     pub(crate) fn hash(&self, revision: i64) -> u32 {
         let at = if revision == 0 { self.revision } else { revision };

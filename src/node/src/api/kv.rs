@@ -135,8 +135,8 @@ impl<E: Env> Api<E> {
     pub async fn put(&self, caller: &Caller, request: PutRequest) -> Answer {
         self.require_leader(caller)?;
         validate::put(&request)?;
-        self.check_space(mvcc::cost::put(&request)).await?;
-        self.propose_kv(caller, payload::PUT, &request).await
+        let cost = mvcc::cost::put(&request);
+        self.propose_kv(caller, payload::PUT, &request, Some(cost)).await
     }
 
     /// KV.DeleteRange
@@ -146,7 +146,7 @@ impl<E: Env> Api<E> {
     pub async fn delete_range(&self, caller: &Caller, request: DeleteRangeRequest) -> Answer {
         self.require_leader(caller)?;
         validate::delete_range(&request)?;
-        self.propose_kv(caller, payload::DELETE_RANGE, &request).await
+        self.propose_kv(caller, payload::DELETE_RANGE, &request, None).await
     }
 
     /// KV.Txn
@@ -164,10 +164,8 @@ impl<E: Env> Api<E> {
             let read = move |keys: &mvcc::View<_>| keys.txn(&request).map(mvcc::Answer::Txn);
             return self.read_view(barrier, false, read).await;
         }
-        if state::has_put(&request) {
-            self.check_space(mvcc::cost::txn(&request)).await?;
-        }
-        self.propose_kv(caller, payload::TXN, &request).await
+        let cost = state::has_put(&request).then(|| mvcc::cost::txn(&request));
+        self.propose_kv(caller, payload::TXN, &request, cost).await
     }
 
     /// KV.Compact
@@ -176,23 +174,25 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn compact(&self, caller: &Caller, request: CompactionRequest) -> Answer {
         self.require_leader(caller)?;
-        self.propose_kv(caller, payload::COMPACTION, &request).await
+        self.propose_kv(caller, payload::COMPACTION, &request, None).await
     }
 
-    /// Encodes before the future is made, so that it does not carry the request.
+    /// Encodes before the future is made, so that it does not carry the request. `cost`: the bytes
+    /// that it may add to the store; `None` for what adds none.
     fn propose_kv<'a, M: Message>(
         &'a self,
         caller: &Caller,
         field: u32,
         request: &M,
+        cost: Option<i64>,
     ) -> impl Future<Output = Answer> + Send + use<'a, E, M> {
         let id = self.inner.ids.next();
         let payload = payload::encode(id, caller, field, request);
-        self.answer_kv(id, payload)
+        self.answer_kv(id, payload, cost)
     }
 
-    async fn answer_kv(&self, id: RequestId, payload: Bytes) -> Answer {
-        let Completed { reply, revision } = self.propose_encoded(id, payload).await?;
+    async fn answer_kv(&self, id: RequestId, payload: Bytes, cost: Option<i64>) -> Answer {
+        let Completed { reply, revision } = self.propose_within_quota(id, payload, cost).await?;
         match reply {
             Reply::Kv(answer) => Ok(answer.encode(&self.kv_header(revision))),
             other => Err(unexpected(&other)),

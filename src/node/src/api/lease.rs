@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::header::encoded;
 use super::kv::unexpected;
 use super::propose::until;
-use super::{Answer, Api, Caller};
+use super::{Answer, Api, Caller, payload};
 use crate::applier::Work;
 use crate::env::{CallError, Env, Net, PeerRequest, PeerResponse};
 use crate::error::ApiError;
@@ -41,9 +41,10 @@ impl<E: Env> Api<E> {
             grant.id = self.pick_lease_id();
         }
         grant.ttl = grant.ttl.max(self.inner.config.lease_ttl_min_seconds());
-        self.check_space(mvcc::cost::LEASE).await?;
-        let request = pb::InternalRaftRequest { lease_grant: Some(grant), ..Default::default() };
-        let completed = self.propose(caller, request).await?;
+        let request = self.inner.ids.next();
+        let payload = payload::encode(request, caller, payload::LEASE_GRANT, &grant);
+        let cost = Some(mvcc::cost::LEASE);
+        let completed = self.propose_within_quota(request, payload, cost).await?;
         match completed.reply {
             Reply::LeaseGranted { id, ttl_seconds } => Ok(encoded(&pb::LeaseGrantResponse {
                 header: Some(self.header(completed.revision)),

@@ -1,6 +1,7 @@
 //! Maintenance and what else a member is asked about itself.
 
-use base::MemberId;
+use base::{MemberId, RequestId};
+use bytes::Bytes;
 use mvcc::Backend;
 use proto::etcdserverpb as pb;
 use raft::Status;
@@ -9,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::header::encoded;
 use super::{Answer, Api, Caller};
+use crate::Completed;
 use crate::env::Env;
 use crate::error::ApiError;
 use crate::raft_task::input::Command;
@@ -63,13 +65,36 @@ impl<E: Env> Api<E> {
         self.inner.views.peek(|view| view.keys.logical_bytes())
     }
 
-    /// Refuses what gains space while there is none, or when it would exceed the quota; that raises
-    /// NOSPACE first.
+    /// Proposes what adds `cost` bytes to the store at most. It is refused while there is no space,
+    /// or when it would exceed the quota; that raises NOSPACE, and so does an entry that turned out
+    /// to be one too many where it was applied. Without a cost it is just proposed.
     ///
+    /// # Errors
+    /// `database space exceeded`, or what the proposal ends with.
+    pub(super) async fn propose_within_quota(
+        &self,
+        id: RequestId,
+        payload: Bytes,
+        cost: Option<i64>,
+    ) -> Result<Completed, ApiError> {
+        let Some(cost) = cost else { return self.propose_encoded(id, payload).await };
+        self.check_space().await?;
+        let quota = self.inner.config.quota_bytes;
+        let is_over = quota.is_some_and(|max| self.db_size() + cost >= max);
+        let outcome = match is_over {
+            true => Err(ApiError::NO_SPACE),
+            false => self.propose_encoded(id, payload).await,
+        };
+        if outcome.as_ref().is_err_and(|error| *error == ApiError::NO_SPACE) {
+            self.raise_no_space().await?;
+        }
+        outcome
+    }
+
     /// Under the alarm a request would be refused when it is applied, and each refused one would
     /// take room in the log. So it is refused here, once it is certain that the alarm is not one
     /// that another member has seen taken back.
-    pub(super) async fn check_space(&self, cost: i64) -> Result<(), ApiError> {
+    async fn check_space(&self) -> Result<(), ApiError> {
         if self.inner.room.is_low() {
             return Err(ApiError::NO_SPACE);
         }
@@ -79,7 +104,7 @@ impl<E: Env> Api<E> {
                 return Err(ApiError::NO_SPACE);
             }
         }
-        self.check_quota(cost).await
+        Ok(())
     }
 
     fn has_nospace(&self) -> bool {
@@ -87,9 +112,8 @@ impl<E: Env> Api<E> {
         self.inner.views.peek(|view| view.rest.alarms.iter().any(is_nospace))
     }
 
-    async fn check_quota(&self, cost: i64) -> Result<(), ApiError> {
-        let Some(quota) = self.inner.config.quota_bytes else { return Ok(()) };
-        if self.db_size() + cost < quota {
+    async fn raise_no_space(&self) -> Result<(), ApiError> {
+        if self.has_nospace() {
             return Ok(());
         }
         let alarm = pb::AlarmRequest {
@@ -98,8 +122,7 @@ impl<E: Env> Api<E> {
             alarm: pb::AlarmType::Nospace as i32,
         };
         let request = pb::InternalRaftRequest { alarm: Some(alarm), ..Default::default() };
-        self.propose(&Caller::default(), request).await?;
-        Err(ApiError::NO_SPACE)
+        self.propose(&Caller::default(), request).await.map(|_| ())
     }
 
     /// Maintenance.Alarm

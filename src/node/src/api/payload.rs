@@ -15,6 +15,7 @@ pub(super) const PUT: u32 = 4;
 pub(super) const DELETE_RANGE: u32 = 5;
 pub(super) const TXN: u32 = 6;
 pub(super) const COMPACTION: u32 = 7;
+pub(super) const LEASE_GRANT: u32 = 8;
 const HEADER: u32 = 100;
 
 /// Who asks, and the id that the answer is found by.
@@ -53,12 +54,14 @@ mod tests {
         let delete = pb::DeleteRangeRequest { key: "k".into(), ..Default::default() };
         let txn = pb::TxnRequest::default();
         let compaction = pb::CompactionRequest { revision: 9, physical: true };
+        let grant = pb::LeaseGrantRequest { ttl: 10, id: 4 };
         let whole = pb::InternalRaftRequest {
             header: Some(header(id, &caller)),
             put: Some(put.clone()),
             delete_range: Some(delete.clone()),
             txn: Some(txn.clone()),
             compaction: Some(compaction),
+            lease_grant: Some(grant),
             ..Default::default()
         };
         let parts = [
@@ -66,6 +69,7 @@ mod tests {
             encode(id, &caller, DELETE_RANGE, &delete),
             encode(id, &caller, TXN, &txn),
             encode(id, &caller, COMPACTION, &compaction),
+            encode(id, &caller, LEASE_GRANT, &grant),
         ];
         let wanted = pb::InternalRaftRequest::decode(Bytes::from(parts.concat())).expect("sound");
         assert_eq!(wanted, whole);

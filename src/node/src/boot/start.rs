@@ -300,6 +300,8 @@ fn applier<E: Env>(
         settings: MachineSettings::of(&inner.config),
         election_timeout: inner.config.election_timeout,
         own: inner.member,
+        quota_bytes: inner.config.quota_bytes,
+        sweep: inner.env.sleep_until(inner.env.now()),
         flushing: false,
         backlog: VecDeque::new(),
     }

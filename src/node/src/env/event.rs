@@ -118,6 +118,8 @@ pub enum Event {
         revision: i64,
         /// Chain over (index, answer) since the member's base.
         chain: u64,
+        /// The store's logical size afterwards, which the quota counts.
+        logical_bytes: i64,
     },
     /// The backend recorded everything up to here, durably.
     Persisted {

@@ -44,27 +44,21 @@ pub(super) fn apply<B: Backend>(machine: &mut Machine<B>, data: &Bytes) -> Appli
     match InternalRaftRequest::decode(data.clone()) {
         Ok(request) => {
             let id = request_id(&request);
+            let demand = crate::demand(machine.store.logical_bytes(), &request);
             let done = apply_request(machine, request);
-            finish(machine, id, done)
+            Applied { demand, ..finish(machine, id, done) }
         }
         Err(_) => finish(machine, 0, Err(Refusal::NotSupported)),
     }
 }
 
 fn finish<B: Backend>(machine: &Machine<B>, request: u64, done: Result<Done, Refusal>) -> Applied {
-    let revision = machine.store.revision();
-    match done {
-        Ok(Done { reply, events, effects }) => {
-            Applied { request, outcome: Ok(reply), revision, events, effects }
-        }
-        Err(refusal) => Applied {
-            request,
-            outcome: Err(refusal),
-            revision,
-            events: Vec::new(),
-            effects: Vec::new(),
-        },
-    }
+    let (outcome, events, effects) = match done {
+        Ok(Done { reply, events, effects }) => (Ok(reply), events, effects),
+        Err(refusal) => (Err(refusal), Vec::new(), Vec::new()),
+    };
+    let (revision, logical_bytes) = (machine.store.revision(), machine.store.logical_bytes());
+    Applied { request, outcome, revision, logical_bytes, demand: None, events, effects }
 }
 
 fn apply_request<B: Backend>(

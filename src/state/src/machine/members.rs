@@ -40,7 +40,15 @@ impl<B: Backend> Machine<B> {
             Err(_) => Vec::new(),
         };
         let revision = self.store.revision();
-        Applied { request, outcome, revision, events: Vec::new(), effects }
+        Applied {
+            request,
+            outcome,
+            revision,
+            logical_bytes: self.store.logical_bytes(),
+            demand: None,
+            events: Vec::new(),
+            effects,
+        }
     }
 
     /// Whether a change may take effect.
