@@ -229,7 +229,7 @@ mod tests {
     pub fn applied(index: u64, request: &InternalRaftRequest, answer: u32, revision: i64) -> Event {
         let data = request.encode_to_vec().into();
         let (index, term) = (Index(index), Term(1));
-        let logical_bytes = if request.put.is_some() { 33 } else { 0 };
+        let logical_bytes = if request.put.is_some() { 35 } else { 0 };
         Event::Applied { index, term, data, answer, revision, chain: 0, logical_bytes }
     }
 
@@ -246,6 +246,17 @@ mod tests {
         play.event(0, &applied(1, &put(), 7, 2)).expect("the first");
         let broken = play.event(1, &applied(1, &put(), 8, 2)).expect_err("another answer");
         assert_eq!(broken.check, "A3");
+    }
+
+    #[test]
+    fn a_size_that_is_not_the_logs_breaks_a4() {
+        let mut play = Play::new(1);
+        play.commit_requests(0, &[put()]);
+        let mut larger = applied(1, &put(), 7, 2);
+        if let Event::Applied { logical_bytes, .. } = &mut larger {
+            *logical_bytes += 1;
+        }
+        assert_eq!(play.event(0, &larger).expect_err("one byte more").check, "A4");
     }
 
     #[test]
