@@ -99,6 +99,12 @@ impl Cluster {
         self.plan.members
     }
 
+    /// Whether writes can run into a quota.
+    #[must_use]
+    pub fn has_quota(&self) -> bool {
+        self.plan.quota_bytes.is_some()
+    }
+
     /// What a member is told.
     #[must_use]
     pub fn config(&self, member: usize) -> NodeConfig {

@@ -3,8 +3,8 @@
 //! later applications are compared with it.
 //!
 //! - A3: answers are equal on all members, and over every replay.
-//! - A4: so are the logical sizes, on members whose knobs differ; they are the oracle's, and a write
-//!   that asks for more than the quota is never acknowledged.
+//! - A4: so are the logical sizes, on members whose knobs differ; they are the oracle's, and a
+//!   write that asks for more than the quota is never acknowledged.
 //! - V4: the revision after each entry is the oracle's: one more after an effective write, the same
 //!   otherwise, also over crashes and snapshots.
 //! - A1: no entry is skipped or applied to another state than the log's. Judged by answers and

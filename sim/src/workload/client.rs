@@ -277,7 +277,8 @@ impl Client {
                 if error == ApiError::NO_SPACE {
                     // An answer, but of two kinds: nothing was done, or one write too many was.
                     self.world.count("operation: refused for want of space");
-                    self.is_full.store(true, Ordering::Relaxed);
+                    // A full disk is another matter: nobody gains room on it by writing more.
+                    self.is_full.store(self.cluster.has_quota(), Ordering::Relaxed);
                 }
                 Outcome::Unknown
             }
