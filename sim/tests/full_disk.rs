@@ -9,6 +9,7 @@ use sim::run;
 fn plan(seed: u64, members: usize, left_bytes: u64, knobs: &[(&str, u64)]) -> Plan {
     let mut plan = draw::plan(seed, Some(members));
     plan.cluster.knobs = knobs.iter().map(|(name, value)| (name.to_string(), *value)).collect();
+    (plan.cluster.quota_bytes, plan.cluster.differing) = (None, Vec::new());
     plan.links.delay_min_us = 100;
     plan.links.delay_mean_us = 200;
     plan.workloads = vec![Workload {

@@ -30,7 +30,8 @@ pub fn plan(seed: u64, members: Option<usize>) -> Plan {
     Plan {
         seed: prng.next_u64(),
         duration_s,
-        cluster: cluster(&mut prng, members),
+        // From a source of its own, so that the rest of a seed's plan stays what it was.
+        cluster: store_settings(&mut Prng::new(seed ^ 0x5175_6f74), cluster(&mut prng, members)),
         links: LinkFaults {
             delay_min_us: prng.between(50, 500),
             delay_mean_us: prng.between(50, 2_000),
@@ -71,8 +72,6 @@ fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
         drift_ppm: prng.between(0, 400) as i64 - 200,
     });
     let clocks = clocks.collect();
-    let quota_bytes = prng.chance(0.2).then(|| prng.between(2_000, 20_000) as i64);
-    let differing = (0..members).map(|_| differing(prng)).collect();
     ClusterPlan {
         members,
         knobs,
@@ -80,8 +79,8 @@ fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
         heartbeat_ms,
         pre_vote: prng.chance(0.8),
         progress_ms: *prng.pick(&[500, 2_000, 600_000]),
-        quota_bytes,
-        differing,
+        quota_bytes: None,
+        differing: Vec::new(),
         clocks,
     }
 }
@@ -96,6 +95,13 @@ fn release_early(prng: &mut Prng, knobs: &mut BTreeMap<String, u64>) {
         ("snapshot_chunk_bytes", prng.between(4_096, 8_192)),
     ];
     knobs.extend(small.map(|(name, value)| (name.to_string(), value)));
+}
+
+/// Adds the quota, and what differs between members.
+fn store_settings(prng: &mut Prng, plan: ClusterPlan) -> ClusterPlan {
+    let quota_bytes = prng.chance(0.2).then(|| prng.between(2_000, 20_000) as i64);
+    let differing = (0..plan.members).map(|_| differing(prng)).collect();
+    ClusterPlan { quota_bytes, differing, ..plan }
 }
 
 /// Values of the knobs in which members differ.

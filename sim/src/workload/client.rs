@@ -207,7 +207,8 @@ impl Client {
     pub async fn pause(&self, pause_ms: u64) {
         let ms = self.choose(|prng| prng.between(pause_ms / 2, pause_ms + pause_ms / 2));
         self.world.clock.sleep(Duration::from_millis(ms)).await;
-        if self.is_full.swap(false, Ordering::Relaxed) {
+        // A full disk is another matter: nobody gains room on it by writing more.
+        if self.is_full.swap(false, Ordering::Relaxed) && self.cluster.has_quota() {
             super::room::make(self).await;
         }
     }
@@ -277,8 +278,7 @@ impl Client {
                 if error == ApiError::NO_SPACE {
                     // An answer, but of two kinds: nothing was done, or one write too many was.
                     self.world.count("operation: refused for want of space");
-                    // A full disk is another matter: nobody gains room on it by writing more.
-                    self.is_full.store(self.cluster.has_quota(), Ordering::Relaxed);
+                    self.is_full.store(true, Ordering::Relaxed);
                 }
                 Outcome::Unknown
             }

@@ -296,8 +296,7 @@ impl<E: Env> Applier<E> {
         let (applied, _) = self.machine.applied();
         let many = applied.since(self.cut) >= self.knobs.checkpoint_entries;
         let large = self.machine.store().unflushed_bytes() >= self.knobs.flush_bytes;
-        let compacted = self.machine.store().wants_record();
-        if !self.flushing && (many || large || compacted) {
+        if !self.flushing && (many || large) {
             self.send_cut();
         }
     }

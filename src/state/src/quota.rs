@@ -1,6 +1,6 @@
 //! What the quota counts, as a function of the log: the logical size before an entry and the cost
-//! of its request. Which members have which quota is configuration, and no part of the state: so the
-//! chain of answers is equal also while an operator changes the flag member by member.
+//! of its request. Which members have which quota is configuration, and no part of the state: so
+//! the chain of answers is equal also while an operator changes the flag member by member.
 //!
 //! As in etcd, a request that is over the quota when it is applied stands; its proposer is told
 //! `database space exceeded`, and the alarm that follows stops the next ones.

@@ -73,13 +73,6 @@ impl<B: Backend> Store<B> {
         self.compaction.next.is_some()
     }
 
-    /// Whether a compaction is swept and the record does not have it yet: the cleaner waits for a
-    /// cut, however few changes there are to flush.
-    #[must_use]
-    pub fn wants_record(&self) -> bool {
-        !self.is_compacting() && self.compaction.persisted < self.image.compacted
-    }
-
     /// Sweeps to the end; for recovery, which nobody waits behind.
     pub(super) fn compact_all(&mut self) {
         while self.compact_slice(4096) {}

@@ -29,7 +29,7 @@ impl<E: Env> Applier<E> {
         }
     }
 
-    /// One slice; a compaction that is swept to its end is recorded with the next cut.
+    /// One slice.
     pub(super) fn sweep(&mut self) {
         if self.machine.store_mut().compact_slice(self.knobs.compaction_keys_max) {
             mark!("compaction: more slices to go");
