@@ -116,7 +116,8 @@ impl Cluster {
         }
         let mut store = mvcc::Knobs::default();
         for (knob, value) in self.plan.differing.get(member).into_iter().flatten() {
-            let known = knobs.set(knob, *value) || store.set(knob, *value);
+            // The store first: both have segments, and it is the store's that differ.
+            let known = store.set(knob, *value) || knobs.set(knob, *value);
             assert!(known, "the plan sets a knob {knob}, which does not exist");
         }
         let initial_cluster = (0..self.plan.members)
