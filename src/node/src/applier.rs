@@ -4,6 +4,7 @@
 //! It owns the state machine; others ask it through [`Work::Query`]. It waits for nothing but the
 //! Raft task's word on a configuration, and the flusher when too much is not yet in the backend.
 
+mod clean;
 mod install;
 mod publish;
 mod sweep;
@@ -22,7 +23,7 @@ pub use self::publish::{Published, Views};
 use crate::config::Knobs;
 use crate::convert::{conf_state_message, decode_change, member_change};
 use crate::env::{Env, Event, Net, PeerAddress, Role};
-use crate::flusher::Cut;
+use crate::flusher::{Cut, Task};
 use crate::lessor::Lessor;
 use crate::metrics::Metrics;
 use crate::raft_task::input::Notice;
@@ -48,6 +49,10 @@ pub(crate) enum Work<E: Env> {
         /// The revision up to which keys are in the backend.
         revision: i64,
     },
+    /// The flusher has given the space of some segments back.
+    Cleaned(mvcc::Cleaned),
+    /// Look whether space can be given back now.
+    Reclaim,
     /// Put the state of a received snapshot, whose mark is durable in the log, in the place of
     /// this one.
     Install(SnapshotMeta),
@@ -63,7 +68,7 @@ pub(crate) struct Applier<E: Env> {
     pub machine: Machine<E::Backend>,
     pub work: mpsc::UnboundedReceiver<Work<E>>,
     pub notices: mpsc::UnboundedSender<Notice>,
-    pub flushes: mpsc::UnboundedSender<Cut>,
+    pub flushes: mpsc::UnboundedSender<Task<E>>,
     pub lessor: Arc<Lessor>,
     pub news: mpsc::UnboundedSender<News>,
     pub waiters: Waiters<Outcome>,
@@ -82,6 +87,8 @@ pub(crate) struct Applier<E: Env> {
     pub cut: Index,
     /// Whether a cut is with the flusher.
     pub flushing: bool,
+    /// Whether a cleaning is with the flusher.
+    pub cleaning: bool,
     /// Work that arrived while the applier waited for the flusher.
     pub backlog: VecDeque<Work<E>>,
 }
@@ -97,11 +104,14 @@ struct Batch {
 impl<E: Env> Applier<E> {
     /// Runs until told to stop.
     pub(crate) async fn run(mut self) {
+        self.clean_if_worth();
         while let Some(work) = self.next_work().await {
             match work {
                 Work::Entries(entries) => self.apply_all(entries).await,
                 Work::Query(query) => query(&mut self.machine),
                 Work::Flushed { index, revision } => self.flushed(index, revision),
+                Work::Cleaned(cleaned) => self.cleaned(&cleaned),
+                Work::Reclaim => self.clean_if_worth(),
                 Work::Install(meta) => self.install(meta).await,
                 Work::Sweep => self.sweep(),
                 Work::Stop => return self.stop(),
@@ -279,12 +289,13 @@ impl<E: Env> Applier<E> {
 
     /// Too many revisions that are not in the backend: apply waits, Raft goes on (X-b).
     async fn wait_for_room(&mut self) {
-        while self.flushing
+        while (self.flushing || self.cleaning)
             && self.machine.store().unflushed_bytes() >= self.knobs.unflushed_bytes_max
         {
             mark!("apply: waits for the flusher");
             match self.work.recv().await {
                 Some(Work::Flushed { index, revision }) => self.flushed(index, revision),
+                Some(Work::Cleaned(cleaned)) => self.cleaned(&cleaned),
                 Some(Work::Query(query)) => query(&mut self.machine),
                 Some(later) => self.backlog.push_back(later),
                 None => return,
@@ -296,7 +307,7 @@ impl<E: Env> Applier<E> {
         let (applied, _) = self.machine.applied();
         let many = applied.since(self.cut) >= self.knobs.checkpoint_entries;
         let large = self.machine.store().unflushed_bytes() >= self.knobs.flush_bytes;
-        if !self.flushing && (many || large) {
+        if !self.is_flusher_busy() && (many || large) {
             self.send_cut();
         }
     }
@@ -309,7 +320,7 @@ impl<E: Env> Applier<E> {
         let revision = self.machine.revision();
         let cut = Cut { index, term, configuration, revision, flush, record };
         self.cut = index;
-        self.flushing = self.flushes.send(cut).is_ok();
+        self.flushing = self.flushes.send(Task::Cut(cut)).is_ok();
     }
 
     fn flushed(&mut self, index: Index, revision: i64) {
@@ -317,10 +328,11 @@ impl<E: Env> Applier<E> {
         self.machine.store_mut().flushed(revision);
         observe(&self.env, || Event::Persisted { applied: index });
         self.flush_if_due();
+        self.clean_if_worth();
     }
 
     fn stop(&mut self) {
-        if !self.flushing && self.machine.applied().0 > self.cut {
+        if !self.is_flusher_busy() && self.machine.applied().0 > self.cut {
             self.send_cut();
         }
     }

@@ -64,6 +64,10 @@ impl Count {
 pub struct Metrics {
     /// Time of one sync of the log.
     pub wal_fsync: Durations,
+    /// Rewritings of segments that gave space back.
+    pub cleanings: Count,
+    /// Bytes of dead revisions that they gave back.
+    pub cleaned_bytes: Count,
     /// Time of one recorded flush to the backend.
     pub backend_commit: Durations,
     /// 1 while a received snapshot takes the place of the state.

@@ -36,6 +36,14 @@ impl<B: Backend> Store<B> {
         })
     }
 
+    /// Whether a cleaning would be worth it once the last compaction is recorded, which is all that
+    /// it waits for.
+    #[must_use]
+    pub fn awaits_record(&self) -> bool {
+        let is_waiting = !self.cleaning && self.compaction.is_unrecorded(self.image.compacted);
+        is_waiting && self.worst().is_some()
+    }
+
     /// The position of the segment with the most dead bytes, if their share is large enough.
     fn worst(&self) -> Option<usize> {
         let percent = self.knobs.clean_dead_percent;

@@ -31,6 +31,11 @@ impl Compaction {
     pub(super) fn is_settled(&self, compacted: i64) -> bool {
         self.next.is_none() && self.persisted == compacted
     }
+
+    /// Whether the index is swept and only the record does not say so yet.
+    pub(super) fn is_unrecorded(&self, compacted: i64) -> bool {
+        self.next.is_none() && self.persisted < compacted
+    }
 }
 
 impl<B: Backend> Store<B> {

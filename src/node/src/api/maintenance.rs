@@ -167,11 +167,13 @@ impl<E: Env> Api<E> {
         })
     }
 
-    /// Maintenance.Defragment: answered at once, because space comes back by itself.
+    /// Maintenance.Defragment: answered at once, because space comes back by itself. The call has
+    /// the cleaner look whether there is any.
     ///
     /// # Errors
     /// None.
     pub async fn defragment(&self, _caller: &Caller, _request: pb::DefragmentRequest) -> Answer {
+        let _stopping = self.inner.applier.send(crate::applier::Work::Reclaim);
         Ok(encoded(&pb::DefragmentResponse::default()))
     }
 

@@ -37,14 +37,18 @@ impl<E: Env> Applier<E> {
         self.metrics.installing.set(0);
     }
 
-    /// No cut may be on its way: it would be written into the new state.
+    /// No cut and no cleaning may be on its way: it would be written into the new state.
     async fn wait_for_flusher(&mut self) -> bool {
-        while self.flushing {
+        while self.is_flusher_busy() {
             match self.work.recv().await {
                 Some(Work::Flushed { index, revision }) => {
                     self.flushing = false;
                     self.machine.store_mut().flushed(revision);
                     observe(&self.env, || Event::Persisted { applied: index });
+                }
+                Some(Work::Cleaned(cleaned)) => {
+                    self.cleaning = false;
+                    self.machine.store_mut().cleaned(&cleaned);
                 }
                 Some(Work::Query(query)) => query(&mut self.machine),
                 Some(later) => self.backlog.push_back(later),

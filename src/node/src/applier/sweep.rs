@@ -29,10 +29,14 @@ impl<E: Env> Applier<E> {
         }
     }
 
-    /// One slice.
+    /// One slice; behind the last one, what it showed to be dead may be given back.
     pub(super) fn sweep(&mut self) {
-        if self.machine.store_mut().compact_slice(self.knobs.compaction_keys_max) {
-            mark!("compaction: more slices to go");
+        if self.machine.store().is_compacting() {
+            if self.machine.store_mut().compact_slice(self.knobs.compaction_keys_max) {
+                mark!("compaction: more slices to go");
+            } else {
+                self.clean_if_worth();
+            }
         }
         self.flush_if_due();
     }

@@ -18,7 +18,7 @@ use crate::barrier::Arrivals;
 use crate::config::NodeConfig;
 use crate::convert::decode_change;
 use crate::env::{AppendedEntry, Env, Event, Net};
-use crate::flusher::{Cut, Flusher};
+use crate::flusher::{Flusher, Task};
 use crate::ids::RequestIds;
 use crate::lessor::Lessor;
 use crate::log_writer::{Job, LogFiles, LogWriter};
@@ -66,7 +66,7 @@ struct Queues<E: Env> {
     work: Queue<Work<E>>,
     reads: Queue<raft::Fetch>,
     snapshots: Queue<Wanted>,
-    cuts: Queue<Cut>,
+    flushes: Queue<Task<E>>,
     news: Queue<News>,
 }
 
@@ -81,7 +81,7 @@ impl<E: Env> Queues<E> {
             work: mpsc::unbounded_channel(),
             reads: mpsc::unbounded_channel(),
             snapshots: mpsc::unbounded_channel(),
-            cuts: mpsc::unbounded_channel(),
+            flushes: mpsc::unbounded_channel(),
             news: mpsc::unbounded_channel(),
         }
     }
@@ -156,7 +156,7 @@ fn spawn<E: Env>(
     let env = &inner.env;
     let shared = &inner.shared;
     let notices = queues.notices.0;
-    let (jobs, cuts) = (queues.jobs.0, queues.cuts.0);
+    let (jobs, flushes) = (queues.jobs.0, queues.flushes.0);
     let marked = log.0.mark();
     let log_reader = log_reader::run(env.clone(), queues.reads.1, notices.clone());
     env.spawn_thread("log-reader", log_reader);
@@ -164,9 +164,9 @@ fn spawn<E: Env>(
     env.spawn_thread("space", shared.clone().running(space.run()));
     let writer = log_writer(&inner, log, queues.jobs.1, notices.clone());
     env.spawn_thread("log-writer", shared.clone().running(writer.run()));
-    let flusher = flusher(&inner, queues.cuts.1, jobs.clone(), marked);
+    let flusher = flusher(&inner, queues.flushes.1, jobs.clone(), marked);
     env.spawn_thread("flusher", shared.clone().running(flusher.run()));
-    let sinks = Sinks { notices: notices.clone(), cuts, news: queues.news.0 };
+    let sinks = Sinks { notices: notices.clone(), flushes, news: queues.news.0 };
     let applier = applier(&inner, machine, queues.work.1, sinks);
     let removed = applier.machine.members().removed().collect();
     applier.publish_peers();
@@ -244,13 +244,13 @@ fn sender<E: Env>(
 
 fn flusher<E: Env>(
     inner: &Inner<E>,
-    cuts: mpsc::UnboundedReceiver<Cut>,
+    tasks: mpsc::UnboundedReceiver<Task<E>>,
     log: mpsc::UnboundedSender<Job>,
     marked: Index,
 ) -> Flusher<E> {
     Flusher {
         env: inner.env.clone(),
-        cuts,
+        tasks,
         applier: inner.applier.clone(),
         log,
         metrics: inner.metrics.clone(),
@@ -271,9 +271,9 @@ fn space<E: Env>(inner: &Inner<E>, log: mpsc::UnboundedSender<Job>) -> Space<E> 
 }
 
 /// Where the applier hands things on.
-struct Sinks {
+struct Sinks<E: Env> {
     notices: mpsc::UnboundedSender<Notice>,
-    cuts: mpsc::UnboundedSender<Cut>,
+    flushes: mpsc::UnboundedSender<Task<E>>,
     news: mpsc::UnboundedSender<News>,
 }
 
@@ -281,7 +281,7 @@ fn applier<E: Env>(
     inner: &Inner<E>,
     machine: Machine<E::Backend>,
     work: mpsc::UnboundedReceiver<Work<E>>,
-    sinks: Sinks,
+    sinks: Sinks<E>,
 ) -> Applier<E> {
     Applier {
         env: inner.env.clone(),
@@ -289,7 +289,7 @@ fn applier<E: Env>(
         machine,
         work,
         notices: sinks.notices,
-        flushes: sinks.cuts,
+        flushes: sinks.flushes,
         lessor: inner.lessor.clone(),
         news: sinks.news,
         waiters: inner.waiters.clone(),
@@ -303,6 +303,7 @@ fn applier<E: Env>(
         quota_bytes: inner.config.quota_bytes,
         sweep: inner.env.sleep_until(inner.env.now()),
         flushing: false,
+        cleaning: false,
         backlog: VecDeque::new(),
     }
 }

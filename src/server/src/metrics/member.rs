@@ -77,6 +77,8 @@ gauges! {
     quota_bytes GAUGE "etcd_server_quota_backend_bytes" "Effective quota.";
     db_bytes GAUGE "etcd_mvcc_db_total_size_in_bytes" "Size of the store on disk.";
     db_used_bytes GAUGE "etcd_mvcc_db_total_size_in_use_in_bytes" "Size of what is in use.";
+    cleanings COUNTER "cairn_backend_cleanings_total" "Rewritings of segments that gave space back.";
+    cleaned_bytes COUNTER "cairn_backend_cleaned_bytes_total" "Bytes of dead revisions given back.";
     db_reads_open GAUGE "etcd_mvcc_db_open_read_transactions" "Open read views.";
     puts COUNTER "etcd_mvcc_put_total" "Puts.";
     deletes COUNTER "etcd_mvcc_delete_total" "Deletes.";
@@ -135,6 +137,8 @@ impl Gauges {
             |count: &node::metrics::Count| Some(i64::try_from(count.get()).unwrap_or(i64::MAX));
         self.failed = read(&counts.proposals_failed);
         self.installing = read(&counts.installing);
+        self.cleanings = read(&counts.cleanings);
+        self.cleaned_bytes = read(&counts.cleaned_bytes);
         self.puts = read(&counts.puts);
         self.deletes = read(&counts.deletes);
         self.ranges = read(&counts.ranges);

@@ -1,0 +1,38 @@
+//! Space comes back: which cleaning is worth it is the store's decision, the flusher carries it out,
+//! one at a time. Applying goes on meanwhile; views that began before keep the old segments alive.
+//!
+//! A cut and a cleaning are never with the flusher together: the cleaning drops segments before the
+//! store hears of it, and a cut that ends in between would look for them.
+
+use super::Applier;
+use crate::env::Env;
+use crate::flusher::Task;
+
+impl<E: Env> Applier<E> {
+    pub(super) fn is_flusher_busy(&self) -> bool {
+        self.flushing || self.cleaning
+    }
+
+    /// Gives the flusher a cleaning, if one is worth it. What a compaction made dead may go only
+    /// once that compaction is recorded (BK3): if that is all that is missing, it is recorded now.
+    pub(super) fn clean_if_worth(&mut self) {
+        if self.is_flusher_busy() {
+            return;
+        }
+        if let Some(clean) = self.machine.store_mut().plan_clean() {
+            self.cleaning = self.flushes.send(Task::Clean(clean)).is_ok();
+        } else if self.machine.store().awaits_record() {
+            self.send_cut();
+        }
+    }
+
+    /// Some segments were replaced. The new view lets go of the old ones; the next may be worth a
+    /// cleaning too.
+    pub(super) fn cleaned(&mut self, cleaned: &mvcc::Cleaned) {
+        self.cleaning = false;
+        self.machine.store_mut().cleaned(cleaned);
+        self.views.publish(&mut self.machine, false);
+        self.flush_if_due();
+        self.clean_if_worth();
+    }
+}
