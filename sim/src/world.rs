@@ -255,6 +255,7 @@ impl World {
             Event::Committed { term, by_counting: true, .. } => {
                 lock(&self.outages).served(now, term.get());
             }
+            Event::Cleaned { .. } => self.count("backend: segments cleaned"),
             _ => {}
         }
     }

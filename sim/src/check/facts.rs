@@ -38,6 +38,9 @@ pub fn event_numbers(event: &Event) -> (&'static str, Vec<u64>) {
         }
         Event::Persisted { applied } => ("persisted", vec![applied.get()]),
         Event::Installed { index, term } => ("installed", vec![index.get(), term.get()]),
+        Event::Cleaned { kept_bytes, dropped_bytes } => {
+            ("cleaned", vec![*kept_bytes, *dropped_bytes])
+        }
         Event::Released { index } => ("released", vec![index.get()]),
         Event::ReadArrived { read } => ("read arrived", vec![*read]),
         Event::ReadServed { read, barrier, applied } => {

@@ -194,7 +194,8 @@ impl Ghost {
                 };
                 self.configurations.insert(index.get(), configuration);
             }
-            Event::Released { .. }
+            Event::Cleaned { .. }
+            | Event::Released { .. }
             | Event::Persisted { .. }
             | Event::ReadArrived { .. }
             | Event::ReadServed { .. }

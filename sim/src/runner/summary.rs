@@ -81,6 +81,7 @@ const OCCURRENCES: &[&str] = &[
     "disk: sectors kept",
     "disk: sectors garbled",
     "disk: names lost",
+    "backend: segments cleaned",
     "disk: bits rotten before the last batch",
     "fault: fsync error hit",
     "fault: write error hit",

@@ -5,8 +5,9 @@
 //! store hears of it, and a cut that ends in between would look for them.
 
 use super::Applier;
-use crate::env::Env;
+use crate::env::{Env, Event};
 use crate::flusher::Task;
+use crate::observe;
 
 impl<E: Env> Applier<E> {
     pub(super) fn is_flusher_busy(&self) -> bool {
@@ -30,6 +31,8 @@ impl<E: Env> Applier<E> {
     /// cleaning too.
     pub(super) fn cleaned(&mut self, cleaned: &mvcc::Cleaned) {
         self.cleaning = false;
+        let (kept_bytes, dropped_bytes) = (cleaned.kept_bytes, cleaned.dropped_bytes);
+        observe(&self.env, || Event::Cleaned { kept_bytes, dropped_bytes });
         self.machine.store_mut().cleaned(cleaned);
         self.views.publish(&mut self.machine, false);
         self.flush_if_due();

@@ -133,6 +133,13 @@ pub enum Event {
         /// Its term.
         term: Term,
     },
+    /// Segments of the backend were rewritten without what was dead in them.
+    Cleaned {
+        /// Bytes that live on in the new segment.
+        kept_bytes: u64,
+        /// Bytes that were given back.
+        dropped_bytes: u64,
+    },
     /// Log entries up to here were released.
     Released {
         /// The last released index.
