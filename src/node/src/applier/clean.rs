@@ -1,5 +1,6 @@
-//! Space comes back: which cleaning is worth it is the store's decision, the flusher carries it out,
-//! one at a time. Applying goes on meanwhile; views that began before keep the old segments alive.
+//! Space comes back: which cleaning is worth it is the store's decision, and the flusher carries it
+//! out, one at a time. Applying goes on meanwhile; views that began before keep the old segments
+//! alive.
 //!
 //! A cut and a cleaning are never with the flusher together: the cleaning drops segments before the
 //! store hears of it, and a cut that ends in between would look for them.

@@ -77,8 +77,8 @@ gauges! {
     quota_bytes GAUGE "etcd_server_quota_backend_bytes" "Effective quota.";
     db_bytes GAUGE "etcd_mvcc_db_total_size_in_bytes" "Size of the store on disk.";
     db_used_bytes GAUGE "etcd_mvcc_db_total_size_in_use_in_bytes" "Size of what is in use.";
-    cleanings COUNTER "cairn_backend_cleanings_total" "Rewritings of segments that gave space back.";
-    cleaned_bytes COUNTER "cairn_backend_cleaned_bytes_total" "Bytes of dead revisions given back.";
+    cleanings COUNTER "cairn_backend_cleanings_total" "Rewritten segments.";
+    cleaned_bytes COUNTER "cairn_backend_cleaned_bytes_total" "Bytes given back.";
     db_reads_open GAUGE "etcd_mvcc_db_open_read_transactions" "Open read views.";
     puts COUNTER "etcd_mvcc_put_total" "Puts.";
     deletes COUNTER "etcd_mvcc_delete_total" "Deletes.";
