@@ -9,6 +9,8 @@ pub mod facts;
 pub mod ghost;
 pub mod kv_operations;
 pub mod lease_expiry;
+pub mod membership;
+pub mod raft_configuration;
 pub mod raft_election;
 pub mod raft_leader;
 pub mod raft_matching;
@@ -130,6 +132,8 @@ pub struct Checks {
     failstop: wal_failstop::FailStop,
     reads: read_barrier::Reads,
     installs: snapshot_install::Installs,
+    /// The members as the log has them.
+    pub membership: membership::Membership,
     /// The committed log as the oracle reads it.
     pub timeline: timeline::Timeline,
     /// What clients know.
@@ -153,6 +157,7 @@ impl Checks {
             failstop: wal_failstop::FailStop::new(count),
             reads: read_barrier::Reads::new(count),
             installs: snapshot_install::Installs::new(count),
+            membership: membership::Membership::default(),
             timeline: timeline::Timeline::new(settings, quota_bytes),
             operations: kv_operations::Operations::default(),
             leases: lease_expiry::Leases::default(),
@@ -188,6 +193,8 @@ impl Checks {
         let verdict = self
             .election
             .step(&step)
+            .and_then(|()| raft_configuration::step(&step, &self.votes))
+            .and_then(|()| self.membership.step(&step))
             .and_then(|()| raft_leader::step(&step))
             .and_then(|()| raft_matching::step(&step))
             .and_then(|()| raft_ordering::step(&step))
@@ -201,6 +208,7 @@ impl Checks {
             .and_then(|()| self.leases.step(&step))
             .and_then(|()| self.timeline.step(&step));
         self.ghost.take(member, event);
+        self.membership.settle(&self.ghost);
         verdict
     }
 
@@ -209,6 +217,7 @@ impl Checks {
         let speech = Speech { member, message, ghost: &self.ghost, durable, tally: &self.tally };
         self.votes
             .speech(&speech)
+            .and_then(|()| raft_configuration::speech(&speech))
             .and_then(|()| raft_speech::speech(&speech))
             .and_then(|()| self.recovery.speech(&speech))
             .and_then(|()| self.failstop.speech(&speech))
@@ -218,6 +227,15 @@ impl Checks {
     pub fn snapshot_sent(&self, member: usize, meta: &SnapshotMeta, file: Bytes) -> Verdict {
         let Checks { timeline, ghost, tally, .. } = self;
         snapshot_content::sent(timeline, ghost, tally, member, meta, file)
+    }
+
+    /// Judges an answer that a member gave to a call that began after every voter had removed it.
+    pub fn answered_while_gone(&self, member: usize, is_linearizable: bool) -> Verdict {
+        self.tally.hit("MB2");
+        match is_linearizable {
+            true => violated!("MB2", "removed member {} answered a linearizable call", member + 1),
+            false => Ok(()),
+        }
     }
 
     /// Judges an acknowledged write.

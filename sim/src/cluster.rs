@@ -1,6 +1,8 @@
 //! The members of a run as processes: they boot, lose power, stop themselves, are frozen and come
 //! back. What a process holds dies with it; what its disk and backend hold obeys their crash rules.
 
+mod places;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use crate::net::open_port;
 use crate::plan::ClusterPlan;
 use crate::sync::lock;
 use crate::world::{Life, World};
+use places::Place;
 
 /// Time until a member that stopped itself is started again.
 const RESTART_TIME: Duration = Duration::from_millis(500);
@@ -63,6 +66,8 @@ struct Slot {
     is_damaged: bool,
     /// Power is lost again as soon as it boots, this many times.
     crash_boots: u32,
+    /// How it came and whether it goes.
+    place: Place,
 }
 
 /// All members.
@@ -81,22 +86,23 @@ impl Cluster {
     #[must_use]
     pub fn new(world: Arc<World>, plan: ClusterPlan) -> Arc<Cluster> {
         let handle = Handle::current();
-        let slots = (0..plan.members).map(|member| Slot {
+        let slots = (0..plan.members + plan.spares).map(|member| Slot {
             node: handle.create_node().name(format!("m{}", member + 1)).build().id(),
             process: Process::Down,
             holds: 0,
             is_paused: false,
             is_damaged: false,
             crash_boots: 0,
+            place: Place::new(member < plan.members),
         });
         let slots = Mutex::new(slots.collect());
         Arc::new(Cluster { world, handle, plan, slots })
     }
 
-    /// How many members there are.
+    /// How many members there are, those included that may join.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.plan.members
+        self.plan.members + self.plan.spares
     }
 
     /// Whether writes can run into a quota.
@@ -120,13 +126,16 @@ impl Cluster {
             let known = store.set(knob, *value) || knobs.set(knob, *value);
             assert!(known, "the plan sets a knob {knob}, which does not exist");
         }
-        let initial_cluster = (0..self.plan.members)
+        let joins = lock(&self.slots)[member].place.joins;
+        let named = if joins { self.listed() } else { (0..self.plan.members).collect() };
+        let initial_cluster = named
+            .into_iter()
             .map(|member| InitialMember { name: name(member), peer_urls: vec![peer_url(member)] });
         NodeConfig {
             name: name(member),
             initial_cluster: initial_cluster.collect(),
             cluster_token: TOKEN.into(),
-            initial_state: InitialState::New,
+            initial_state: if joins { InitialState::Existing } else { InitialState::New },
             client_urls: vec![format!("http://m{}:2379", member + 1)],
             election_timeout: Duration::from_millis(self.plan.election_ms),
             heartbeat_interval: Duration::from_millis(self.plan.heartbeat_ms),
@@ -143,7 +152,8 @@ impl Cluster {
     pub fn start(self: &Arc<Cluster>, member: usize) {
         let mut slots = lock(&self.slots);
         let slot = &mut slots[member];
-        if slot.holds > 0 || !matches!(slot.process, Process::Down) {
+        let is_down = matches!(slot.process, Process::Down);
+        if slot.holds > 0 || !is_down || !slot.place.is_wanted {
             return;
         }
         self.handle.restart(slot.node);
@@ -192,6 +202,7 @@ impl Cluster {
         match booted {
             Ok(running) => {
                 let api = running.api();
+                self.await_removal(life, &node, &api);
                 let up = Running { life: life.clone(), node, api };
                 let process = Process::Up { running: up.clone(), _node: running };
                 lock(&self.slots)[member].process = process;
@@ -203,6 +214,13 @@ impl Cluster {
                 });
             }
             Err(error) => {
+                if let BootError::Join(_) = &error
+                    && lock(&self.slots)[member].place.joins
+                {
+                    // The list may have changed since it was asked for, or nobody answered.
+                    self.world.count("cluster: joins refused");
+                    self.world.excuse(member);
+                }
                 self.world.fail_stop(life, &format!("{REFUSAL}: {error}"));
             }
         }
@@ -373,6 +391,9 @@ impl Cluster {
             }
         }
         self.world.count("cluster: stops");
+        if self.ends_removed(member, reason) {
+            return;
+        }
         let is_excused = self.world.take_excuse(member) || self.is_damaged(member);
         if !is_excused {
             let text = format!("member {} stopped itself without a fault: {reason}", member + 1);

@@ -21,6 +21,7 @@ pub mod disk;
 pub mod env;
 pub mod nemesis;
 pub mod net;
+pub mod operator;
 pub mod outages;
 pub mod plan;
 pub mod run;

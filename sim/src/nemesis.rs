@@ -7,6 +7,7 @@ use base::Instant;
 
 use crate::cluster::Cluster;
 use crate::net::{self, LinkFaults};
+use crate::operator::Operator;
 use crate::plan::{Fault, Plan};
 use crate::sync::lock;
 use crate::workload::Doors;
@@ -24,6 +25,8 @@ pub struct Nemesis {
     pub cluster: Arc<Cluster>,
     /// The ways between clients and members.
     pub doors: Arc<Doors>,
+    /// Who changes the members.
+    pub operator: Operator,
     /// How links behave without a fault.
     pub links: LinkFaults,
 }
@@ -40,6 +43,7 @@ impl Nemesis {
                 nemesis.world.say(0, format_args!("{fault:?}"));
                 nemesis.world.record(0, fault.name(), &[]);
                 nemesis.world.count(fault.name());
+                let fault = nemesis.aimed(fault);
                 nemesis.note_noise(&fault);
                 nemesis.execute(fault).await;
             });
@@ -56,6 +60,18 @@ impl Nemesis {
         }
     }
 
+    /// A fault hits those who are members when it happens: a number counts them.
+    fn aimed(&self, mut fault: Fault) -> Fault {
+        let aim = |number: &mut usize| *number = self.cluster.active_at(*number);
+        fault.targets().into_iter().for_each(aim);
+        if let Fault::OneWay { from, to, .. } | Fault::Clog { from, to, .. } = &mut fault
+            && from == to
+        {
+            *to = self.cluster.active_at(*to + 1);
+        }
+        fault
+    }
+
     async fn wait(&self, ms: u64) {
         self.world.clock.sleep(Duration::from_millis(ms)).await;
     }
@@ -69,7 +85,7 @@ impl Nemesis {
                 self.crash(&[member], 1).await;
             }
             Fault::PowerLoss { down_ms } => {
-                let all: Vec<usize> = (0..self.cluster.size()).collect();
+                let all = self.cluster.active();
                 self.crash(&all, down_ms).await;
             }
             Fault::Pause { member, ms } => {
@@ -105,7 +121,40 @@ impl Nemesis {
                 self.wait(ms).await;
                 self.doors.cut(member, answers_only, false);
             }
+            Fault::AddVoter { .. }
+            | Fault::AddLearner { .. }
+            | Fault::Remove { .. }
+            | Fault::RemoveLeader { .. }
+            | Fault::Replace { .. }
+            | Fault::Transfer { .. } => self.operate(fault).await,
             fault => self.break_disk(fault).await,
+        }
+    }
+
+    async fn operate(&self, fault: Fault) {
+        let until = self.world.clock.now() + Duration::from_millis(fault.lasts_ms());
+        match fault {
+            Fault::AddLearner { promote, .. } => {
+                let added = self.operator.add(true, until).await;
+                if let Some(added) = added.filter(|_| promote) {
+                    self.operator.promote(added, until).await;
+                }
+            }
+            Fault::Remove { member, .. } => {
+                self.operator.remove(member, until).await;
+            }
+            Fault::RemoveLeader { .. } => {
+                if let Some(leader) = self.cluster.leader() {
+                    self.operator.remove(leader, until).await;
+                }
+            }
+            Fault::Replace { member, as_learner, .. } => {
+                self.operator.replace(member, as_learner, until).await;
+            }
+            Fault::Transfer { member, .. } => self.operator.transfer(member, until).await,
+            _ => {
+                self.operator.add(false, until).await;
+            }
         }
     }
 
@@ -192,6 +241,11 @@ impl Nemesis {
     }
 
     async fn bit_rot(&self, member: usize, down_ms: u64) {
+        let turn = self.operator.hold().await;
+        if !self.cluster.can_spare(member) {
+            // The damage would be more than the cluster promises to survive.
+            return;
+        }
         self.cluster.hold(member);
         self.cluster.crash(member);
         let rot = lock(&self.world.seats[member].disk).rot_log();
@@ -203,6 +257,7 @@ impl Nemesis {
             self.world.say(member + 1, format_args!("{rot:?}"));
             self.cluster.damaged(member, rot.is_middle);
         }
+        drop(turn);
         self.wait(down_ms).await;
         self.cluster.release(member);
     }

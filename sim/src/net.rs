@@ -75,6 +75,11 @@ impl Network {
     /// A member has learned its id.
     pub fn identify(&mut self, member: usize, id: MemberId, cluster: ClusterId) {
         self.ids[member] = id;
+        for other in 0..self.ids.len() {
+            let other_id = self.ids[other];
+            self.link(member, other).wire.name(id, other_id);
+            self.link(other, member).wire.name(other_id, id);
+        }
         if let Some(port) = &mut self.ports[member] {
             port.identity = Some((id, cluster));
         }

@@ -42,8 +42,11 @@ pub struct Plan {
 /// The members of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterPlan {
-    /// How many; all vote.
+    /// How many at first; all vote.
     pub members: usize,
+    /// How many more may join.
+    #[serde(default)]
+    pub spares: usize,
     /// Knobs that differ from their defaults, for all members.
     pub knobs: BTreeMap<String, u64>,
     /// Election timeout in milliseconds.

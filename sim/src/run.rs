@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use base::{Instant, Prng};
+use base::{Instant, MemberId, Prng};
 use madsim::Config;
 use madsim::runtime::Runtime;
 use node::ids::member_id;
@@ -21,6 +21,7 @@ use crate::check::{Checks, Violation, black_box};
 use crate::cluster::{Cluster, TOKEN, peer_url};
 use crate::disk::DiskImage;
 use crate::nemesis::Nemesis;
+use crate::operator::Operator;
 use crate::plan::{Plan, WorkloadKind};
 use crate::sync::lock;
 use crate::trace::{Trace, Words};
@@ -116,14 +117,17 @@ fn in_elections(outages: &[Duration], election_ms: u64) -> Vec<u64> {
 }
 
 fn build(plan: &Plan, prng: &mut Prng, words: Words) -> World {
-    let seats: Vec<Seat> = (0..plan.cluster.members)
+    let seats: Vec<Seat> = (0..plan.cluster.members + plan.cluster.spares)
         .map(|member| {
             let mut disk = DiskImage::new(prng.fork());
             disk.faults.sync_min = Duration::from_micros(plan.sync_min_us);
             disk.faults.sync_mean = Duration::from_micros(plan.sync_mean_us);
             disk.faults.crash = plan.crash;
             Seat {
-                id: Mutex::new(member_id(&[peer_url(member)], TOKEN, None)),
+                id: Mutex::new(match member < plan.cluster.members {
+                    true => member_id(&[peer_url(member)], TOKEN, None),
+                    false => MemberId::ZERO,
+                }),
                 disk: Arc::new(Mutex::new(disk)),
                 store: Arc::default(),
                 clock: plan.cluster.clocks[member],
@@ -135,8 +139,8 @@ fn build(plan: &Plan, prng: &mut Prng, words: Words) -> World {
     let checks = Checks::new(ids, settings, plan.cluster.quota_bytes);
     let world = World::new(seats, checks, prng, Trace::new(words));
     let mut net = lock(&world.net);
-    for from in 0..plan.cluster.members {
-        for to in 0..plan.cluster.members {
+    for from in 0..world.seats.len() {
+        for to in 0..world.seats.len() {
             net.set_faults(from, to, plan.links.clone());
         }
     }
@@ -200,16 +204,20 @@ impl Run<'_> {
             let client = Arc::new(client(clients.len(), EAGER_TIMEOUT_MS));
             clients.push(madsim::task::spawn(workload::eager::run(client)));
         }
+        let operator = Operator::new(self.world.clone(), self.cluster.clone());
+        let watching = madsim::task::spawn(operator.clone().watch_over());
         let nemesis = Nemesis {
             world: self.world.clone(),
             cluster: self.cluster.clone(),
             doors,
+            operator: operator.clone(),
             links: self.plan.links.clone(),
         };
         nemesis.unleash(self.plan, start);
         self.until(start + Duration::from_secs(self.plan.duration_s)).await;
         nemesis.heal();
-        self.settle(clients).await;
+        self.settle(clients, &operator).await;
+        watching.abort();
         self.judge_unique(&unique);
         self.judge_calm();
         self.judge_history();

@@ -15,6 +15,8 @@ pub struct GhostEntry {
     pub term: u64,
     /// The checksum of kind and payload.
     pub checksum: u32,
+    /// Whether it changes the configuration.
+    pub is_change: bool,
     /// The hash of all entries up to this one; zero when an earlier one is not known.
     pub prefix: u64,
 }
@@ -38,6 +40,10 @@ pub struct GhostMember {
     pub stable: u64,
     /// Whether it runs (has recovered and not crashed).
     pub is_up: bool,
+    /// The configuration that its Raft core works with; unknown before one was stated.
+    pub configuration: Option<GhostConfiguration>,
+    /// The entry that brought it, or up to which recovery found it.
+    pub configured: u64,
     /// Whether it ever took a snapshot from a leader.
     pub was_installed: bool,
 }
@@ -66,6 +72,8 @@ pub struct GhostConfiguration {
     pub voters: Vec<MemberId>,
     /// The other half of a joint configuration.
     pub outgoing: Vec<MemberId>,
+    /// Members without a vote.
+    pub learners: Vec<MemberId>,
 }
 
 /// All of it.
@@ -187,11 +195,15 @@ impl Ghost {
             Event::Committed { commit, .. } => self.commit_to(member, commit.get()),
             Event::Applied { index, .. } => self.members[member].applied = index.get(),
             Event::Installed { index, term } => self.installed(member, index.get(), term.get()),
-            Event::Configured { index, voters, voters_outgoing, .. } => {
+            Event::Configured { index, voters, voters_outgoing, learners } => {
                 let configuration = GhostConfiguration {
                     voters: voters.clone(),
                     outgoing: voters_outgoing.clone(),
+                    learners: learners.clone(),
                 };
+                let member = &mut self.members[member];
+                member.configuration = Some(configuration.clone());
+                member.configured = index.get();
                 self.configurations.insert(index.get(), configuration);
             }
             Event::Cleaned { .. }
@@ -235,7 +247,8 @@ impl Ghost {
                 prefix = continue_prefix(prefix, index, term, entry.checksum);
                 self.prefixes.entry((index, term)).or_insert(prefix);
             }
-            log.insert(index, GhostEntry { term, checksum: entry.checksum, prefix });
+            let (checksum, is_change) = (entry.checksum, entry.is_change);
+            log.insert(index, GhostEntry { term, checksum, is_change, prefix });
         }
         let stable = &mut self.members[member].stable;
         *stable = (*stable).min(first.index.get() - 1);

@@ -15,6 +15,12 @@ pub struct Votes {
 }
 
 impl Votes {
+    /// For whom a member voted in a term, if that vote ever left it.
+    #[must_use]
+    pub fn given(&self, term: u64, voter: usize) -> Option<MemberId> {
+        self.given.get(&(term, voter)).copied()
+    }
+
     /// Judges votes as they leave a member.
     pub fn speech(&mut self, speech: &Speech<'_>) -> Verdict {
         let message = speech.message;

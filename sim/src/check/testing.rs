@@ -85,6 +85,23 @@ impl Play {
         self.commit_all(member, 1, &entries);
     }
 
+    /// All other members vote for one, which then leads.
+    pub fn elect(&mut self, member: usize, term: u64) {
+        let vote = member as u64 + 1;
+        for voter in (0..self.durable.len()).filter(|&voter| voter != member) {
+            self.set_durable(voter, DurableLog { term, vote, ..self.durable[voter].clone() });
+            self.say(voter, member, term, Body::VoteReply { granted: true }).expect("durable");
+        }
+        self.event(member, &leader(term)).expect("leads");
+    }
+
+    /// A member gets a committed entry that changes the configuration.
+    pub fn commit_change(&mut self, member: usize, index: u64) {
+        self.event(member, &change_appended(index, 1)).expect("appends");
+        self.persist(member, &[(index, 1, 7)]);
+        self.event(member, &committed(index, 1, false)).expect("commits");
+    }
+
     pub fn crash(&mut self, member: usize) {
         self.checks.crashed(member, &self.durable[member]);
     }
@@ -105,6 +122,7 @@ fn entries(entries: &[(u64, u64, u32)]) -> Vec<AppendedEntry> {
             index: Index(index),
             term: Term(term),
             checksum,
+            is_change: false,
         })
         .collect()
 }
@@ -133,12 +151,32 @@ pub fn applied(index: u64, term: u64) -> Event {
 }
 
 pub fn configured(voters: &[MemberId]) -> Event {
+    configured_at(0, voters)
+}
+
+pub fn configured_at(index: u64, voters: &[MemberId]) -> Event {
+    with_learners(index, voters, &[])
+}
+
+pub fn with_learners(index: u64, voters: &[MemberId], learners: &[MemberId]) -> Event {
     Event::Configured {
-        index: Index(0),
+        index: Index(index),
         voters: voters.to_vec(),
         voters_outgoing: Vec::new(),
-        learners: Vec::new(),
+        learners: learners.to_vec(),
     }
+}
+
+pub fn change_appended(index: u64, term: u64) -> Event {
+    let (index, term) = (Index(index), Term(term));
+    let entry = AppendedEntry { index, term, checksum: 7, is_change: true };
+    Event::Appended { entries: vec![entry] }
+}
+
+/// A member follows a leader.
+pub fn leads(term: u64, leader: MemberId) -> Event {
+    let (term, last) = (Term(term), Index(0));
+    Event::RoleChanged { term, role: Role::Follower, leader, last }
 }
 
 pub fn recovered(term: u64, vote: u64, list: &[(u64, u64, u32)]) -> Event {

@@ -133,6 +133,13 @@ impl Wire {
         }
     }
 
+    /// A member has learned its id; nothing was sent before.
+    pub(super) fn name(&mut self, from: MemberId, to: MemberId) {
+        if (self.from, self.to) != (from, to) {
+            *self = Wire::new(from, to);
+        }
+    }
+
     /// Writes a message to its connection between two incarnations.
     pub(super) fn write(&mut self, ends: (u64, u64), message: &Message) -> Parcel {
         let mut bytes = BytesMut::new();

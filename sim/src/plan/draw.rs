@@ -14,6 +14,8 @@ use crate::net::LinkFaults;
 
 /// Kinds of faults, drawn with equal weight from those that a plan has switched on.
 const FAULT_KINDS: u64 = 18;
+/// Members that may join; the last one is kept for the end.
+const SPARES: usize = 4;
 /// Kinds that need other members.
 const CLUSTER_KINDS: [u64; 5] = [5, 6, 7, 8, 16];
 
@@ -26,8 +28,14 @@ pub fn plan(seed: u64, members: Option<usize>) -> Plan {
     let duration_s = prng.between(60, 75);
     let workloads = workloads(&mut prng);
     let is_idle = workloads.iter().all(|workload| workload.kind == WorkloadKind::Idle);
-    let faults = faults(&mut prng, members, duration_s * 1_000, is_idle);
-    Plan {
+    let mut faults = faults(&mut prng, members, duration_s * 1_000, is_idle);
+    // The operator's draws are apart, so that they change nothing in the rest of a plan.
+    let mut operator = Prng::new(seed ^ 0x6f70_6572_6174_6f72);
+    if operator.chance(0.6) {
+        faults.extend(operations(&mut operator, members, duration_s * 1_000));
+        faults.sort_by_key(|fault| fault.at_ms);
+    }
+    let mut plan = Plan {
         seed: prng.next_u64(),
         duration_s,
         // From a source of its own, so that the rest of a seed's plan stays what it was.
@@ -50,7 +58,13 @@ pub fn plan(seed: u64, members: Option<usize>) -> Plan {
         workloads,
         faults,
         black_box: prng.chance(0.05),
-    }
+    };
+    plan.cluster.clocks.extend((0..SPARES).map(|_| clock(&mut operator)));
+    plan
+}
+
+fn clock(prng: &mut Prng) -> MemberClock {
+    MemberClock { offset_nanos: prng.below(1 << 40), drift_ppm: prng.between(0, 400) as i64 - 200 }
 }
 
 fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
@@ -67,13 +81,11 @@ fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
         release_early(prng, &mut knobs);
     }
     let heartbeat_ms = *prng.pick(&[50, 100, 100]);
-    let clocks = (0..members).map(|_| MemberClock {
-        offset_nanos: prng.below(1 << 40),
-        drift_ppm: prng.between(0, 400) as i64 - 200,
-    });
+    let clocks = (0..members).map(|_| clock(prng));
     let clocks = clocks.collect();
     ClusterPlan {
         members,
+        spares: SPARES,
         knobs,
         election_ms: heartbeat_ms * 10,
         heartbeat_ms,
@@ -208,6 +220,25 @@ fn fault(prng: &mut Prng, kind: u64, members: usize) -> Fault {
             Fault::CrashInBackend { member, operations, down_ms }
         }
     }
+}
+
+/// What an operator does (O3, O4, P7).
+fn operations(prng: &mut Prng, members: usize, duration_ms: u64) -> Vec<TimedFault> {
+    let count = prng.between(1, 3);
+    let operation = |_| {
+        let member = prng.below(members as u64 + 1) as usize;
+        let ms = *prng.pick(&[8_000, 12_000, 20_000]);
+        let fault = match prng.below(6) {
+            0 => Fault::AddVoter { ms },
+            1 => Fault::AddLearner { promote: prng.chance(0.7), ms },
+            2 => Fault::Remove { member, ms },
+            3 => Fault::Replace { member, as_learner: prng.chance(0.5), ms },
+            4 => Fault::RemoveLeader { ms },
+            _ => Fault::Transfer { member, ms },
+        };
+        TimedFault { at_ms: prng.between(1_000, duration_ms - 8_000), fault }
+    };
+    (0..count).map(operation).collect()
 }
 
 /// Any non-empty proper subset; isolating one member is the most frequent.

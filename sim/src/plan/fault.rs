@@ -60,6 +60,18 @@ pub enum Fault {
     CrashInBackend { member: usize, operations: u32, down_ms: u64 },
     /// A bit of a member's log rots while it is down (S9).
     BitRot { member: usize, down_ms: u64 },
+    /// An operator adds a voter on an empty disk (O3).
+    AddVoter { ms: u64 },
+    /// An operator adds a learner, and promotes it when it has caught up (O3).
+    AddLearner { promote: bool, ms: u64 },
+    /// An operator removes a member (O3).
+    Remove { member: usize, ms: u64 },
+    /// An operator removes whoever leads (O3).
+    RemoveLeader { ms: u64 },
+    /// A member is lost with its disk, and an operator puts another one in its place (P7).
+    Replace { member: usize, as_learner: bool, ms: u64 },
+    /// An operator hands leadership to a member (O4).
+    Transfer { member: usize, ms: u64 },
 }
 
 impl Fault {
@@ -85,6 +97,41 @@ impl Fault {
             Fault::BackendError { .. } => "fault: backend error",
             Fault::CrashInBackend { .. } => "fault: P2 crash in backend",
             Fault::BitRot { .. } => "fault: S9 bit rot",
+            Fault::AddVoter { .. } => "fault: O3 add voter",
+            Fault::AddLearner { .. } => "fault: O3 add learner",
+            Fault::Remove { .. } => "fault: O3 remove",
+            Fault::RemoveLeader { .. } => "fault: O3 remove leader",
+            Fault::Replace { .. } => "fault: P7 replace",
+            Fault::Transfer { .. } => "fault: O4 transfer",
+        }
+    }
+
+    /// The members that it hits, by number.
+    pub fn targets(&mut self) -> Vec<&mut usize> {
+        match self {
+            Fault::Crash { member, .. }
+            | Fault::CrashInSync { member, .. }
+            | Fault::CrashLoop { member, .. }
+            | Fault::Pause { member, .. }
+            | Fault::ClientCut { member, .. }
+            | Fault::DiskStall { member, .. }
+            | Fault::SlowDisk { member, .. }
+            | Fault::SyncFailure { member, .. }
+            | Fault::WriteError { member, .. }
+            | Fault::DiskFull { member, .. }
+            | Fault::BackendError { member, .. }
+            | Fault::CrashInBackend { member, .. }
+            | Fault::BitRot { member, .. }
+            | Fault::Remove { member, .. }
+            | Fault::Replace { member, .. }
+            | Fault::Transfer { member, .. } => vec![member],
+            Fault::OneWay { from, to, .. } | Fault::Clog { from, to, .. } => vec![from, to],
+            Fault::Partition { side, .. } => side.iter_mut().collect(),
+            Fault::PowerLoss { .. }
+            | Fault::BadLinks { .. }
+            | Fault::AddVoter { .. }
+            | Fault::AddLearner { .. }
+            | Fault::RemoveLeader { .. } => Vec::new(),
         }
     }
 
@@ -126,7 +173,13 @@ impl Fault {
             | Fault::ClientCut { ms, .. }
             | Fault::DiskStall { ms, .. }
             | Fault::SlowDisk { ms, .. }
-            | Fault::DiskFull { ms, .. } => ms,
+            | Fault::DiskFull { ms, .. }
+            | Fault::AddVoter { ms }
+            | Fault::AddLearner { ms, .. }
+            | Fault::Remove { ms, .. }
+            | Fault::RemoveLeader { ms }
+            | Fault::Replace { ms, .. }
+            | Fault::Transfer { ms, .. } => ms,
         }
     }
 }

@@ -18,6 +18,7 @@ use super::Run;
 use crate::audit;
 use crate::check::{Violation, replica_hashes, wal_space};
 use crate::cluster::Running;
+use crate::operator::Operator;
 use crate::sync::lock;
 use crate::workload::client::decode;
 use crate::workload::room;
@@ -44,13 +45,13 @@ impl Run<'_> {
 
     /// Puts through every member until one answer each came; false when the bound passed.
     async fn serves(&self, until: Instant, when: &str) -> bool {
-        for member in 0..self.cluster.size() {
+        for member in self.cluster.active() {
             let mut last;
             loop {
                 if self.world.violation().is_some() {
                     return false;
                 }
-                if self.is_excused(member) {
+                if self.is_excused(member) || !self.cluster.is_listed(member) {
                     break;
                 }
                 match self.probe(member).await {
@@ -126,9 +127,11 @@ impl Run<'_> {
     }
 
     /// After the healing: service, rest, equality.
-    pub(super) async fn settle(&self, clients: Vec<JoinHandle<()>>) {
+    pub(super) async fn settle(&self, clients: Vec<JoinHandle<()>>, operator: &Operator) {
         let until = self.world.clock.now() + SERVICE_TIME;
-        let serves = self.world.violation().is_none() && self.serves(until, "after healing").await;
+        let serves = self.world.violation().is_none()
+            && self.serves(until, "after healing").await
+            && self.changes_members(operator).await;
         self.ledger.is_over.store(true, Ordering::Relaxed);
         let until = self.world.clock.now() + REST_TIME;
         while clients.iter().any(|client| !client.is_finished()) {
@@ -173,25 +176,47 @@ impl Run<'_> {
         }
     }
 
+    /// A membership change succeeds: one more member joins, catches up and gets a vote.
+    async fn changes_members(&self, operator: &Operator) -> bool {
+        if self.plan.cluster.spares == 0 {
+            return true;
+        }
+        let until = self.world.clock.now() + REST_TIME;
+        if operator.last_change(until).await {
+            self.world.count("check: membership changed at the end");
+            return self.serves(until + SERVICE_TIME, "after the last change").await;
+        }
+        if self.world.violation().is_none() {
+            let text = format!("no membership change in {REST_TIME:?} after healing");
+            self.world.judge(Err(Violation { check: "G1", text }));
+        }
+        false
+    }
+
     /// Waits until all members that are up have applied what is committed anywhere.
     async fn converge(&self) -> bool {
         let until = self.world.clock.now() + REST_TIME;
         loop {
+            let (active, lingering) = (self.cluster.active(), self.cluster.lingering());
             let (commit, behind) = {
                 let checks = lock(&self.world.checks);
                 let ghost = checks.ghost();
-                let up = (0..self.cluster.size()).filter(|&member| !self.is_excused(member));
+                let up = active.iter().copied().filter(|&member| !self.is_excused(member));
                 let behind: Vec<(usize, u64)> = up
                     .map(|member| (member + 1, ghost.members[member].applied))
                     .filter(|&(_, applied)| applied < ghost.commit())
                     .collect();
                 (ghost.commit(), behind)
             };
-            if behind.is_empty() || self.world.violation().is_some() {
+            let is_at_rest = behind.is_empty() && lingering.is_empty();
+            if is_at_rest || self.world.violation().is_some() {
                 return self.world.violation().is_none();
             }
             if self.world.clock.now() > until {
-                let text = format!("{commit} is committed; (member, applied) lag: {behind:?}");
+                let text = format!(
+                    "{commit} is committed; (member, applied) lag: {behind:?}; \
+                     removed and up: {lingering:?}"
+                );
                 self.world.judge(Err(Violation { check: "G1", text }));
                 return false;
             }
@@ -201,7 +226,7 @@ impl Run<'_> {
 
     /// Every member's whole content is the oracle's (A1, X1 after snapshots).
     async fn compare_contents(&self) {
-        for member in 0..self.cluster.size() {
+        for member in self.cluster.active() {
             let Some(running) = self.cluster.running(member) else { continue };
             let was_installed = lock(&self.world.checks).ghost().members[member].was_installed;
             let check = if was_installed { "X1" } else { "A1" };
@@ -213,7 +238,7 @@ impl Run<'_> {
 
     async fn compare_hashes(&self) {
         let mut answers = Vec::new();
-        for member in 0..self.cluster.size() {
+        for member in self.cluster.active() {
             let Some(running) = self.cluster.running(member) else { continue };
             let task = running.node.spawn(async move {
                 let request = HashKvRequest::default();

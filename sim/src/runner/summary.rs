@@ -28,6 +28,12 @@ pub struct Summary {
 
 /// Faults that a sweep with several cluster sizes must have seen.
 const FAULTS: &[&str] = &[
+    "fault: O3 add voter",
+    "fault: O3 add learner",
+    "fault: O3 remove",
+    "fault: O3 remove leader",
+    "fault: P7 replace",
+    "fault: O4 transfer",
     "fault: P1 crash",
     "fault: P2 crash in sync",
     "fault: P2 crash in backend",
@@ -63,6 +69,14 @@ const FAULTS: &[&str] = &[
 
 /// What else must have occurred.
 const OCCURRENCES: &[&str] = &[
+    "operator: voters added",
+    "operator: learners added",
+    "operator: learners promoted",
+    "operator: members removed",
+    "operator: leaders removed",
+    "operator: members replaced",
+    "operator: leadership moved",
+    "cluster: removed members that stopped",
     "operation: put",
     "operation: delete",
     "operation: range",
@@ -100,10 +114,10 @@ const OCCURRENCES: &[&str] = &[
 
 /// Properties that must have been judged.
 const CHECKS: &[&str] = &[
-    "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R15", "L1",
-    "L2", "L3", "L5", "A1", "A2", "A3", "V1", "V2", "V3", "V4", "V5", "V9", "V11", "W1", "W2",
-    "W3", "W4", "W5", "W6", "W7", "W8", "W14", "W16", "E1", "E3", "H1", "X1", "X2", "X3", "X5",
-    "L4", "L7", "G1", "G5", "D1", "W11",
+    "R14", "MB1", "MB2", "MB3", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11",
+    "R12", "R13", "R15", "L1", "L2", "L3", "L5", "A1", "A2", "A3", "V1", "V2", "V3", "V4", "V5",
+    "V9", "V11", "W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W14", "W16", "E1", "E3", "H1",
+    "X1", "X2", "X3", "X5", "L4", "L7", "G1", "G5", "D1", "W11",
 ];
 
 /// Outages from which on their median is judged.

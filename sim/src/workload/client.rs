@@ -223,14 +223,17 @@ impl Client {
     /// A member, mostly one that runs.
     #[must_use]
     pub fn pick_member(&self) -> usize {
-        let size = self.cluster.size();
+        let mut candidates = self.cluster.active();
+        // Who was removed and does not know it may still be asked.
+        candidates.extend(self.cluster.lingering());
+        let pick = || *self.choose(|prng| prng.pick(&candidates));
         for _ in 0..3 {
-            let member = self.choose(|prng| prng.below(size as u64) as usize);
+            let member = pick();
             if self.cluster.running(member).is_some() && self.doors.lets_in(member) {
                 return member;
             }
         }
-        self.choose(|prng| prng.below(size as u64) as usize)
+        pick()
     }
 
     /// Runs a call on a member, as far as the client learns of it.
@@ -325,6 +328,7 @@ impl Client {
         let is_calm = self.begin(request.name());
         let before = self.before();
         let begun = self.world.clock.now();
+        let was_gone = self.is_gone(member);
         let sent = request.clone();
         let outcome = self.at(member, move |running| sent.call(running.api)).await;
         if outcome != Outcome::Unknown || self.is_full.load(Ordering::Relaxed) {
@@ -332,6 +336,15 @@ impl Client {
         }
         let is_done = matches!(outcome, Outcome::Done(_));
         self.world.record(0, request.name(), &[self.number, member as u64, u64::from(is_done)]);
+        if was_gone {
+            let is_done = matches!(outcome, Outcome::Done(_));
+            let is_linearizable = !matches!(&request, Request::Range(r) if r.serializable)
+                && !matches!(&request, Request::Txn(txn) if all_serializable(txn));
+            let checks = lock(&self.world.checks);
+            let verdict = checks.answered_while_gone(member, is_done && is_linearizable);
+            drop(checks);
+            self.world.judge(verdict);
+        }
         self.judge(&request, before, begun, &outcome);
         let times = (begun, self.world.clock.now());
         match &outcome {
@@ -343,6 +356,12 @@ impl Client {
             Outcome::Refused(_) => {}
         }
         outcome
+    }
+
+    /// Whether every voter knows that a member was removed.
+    fn is_gone(&self, member: usize) -> bool {
+        let id = self.world.seats[member].id();
+        lock(&self.world.checks).membership.is_gone(id)
     }
 
     fn judge(

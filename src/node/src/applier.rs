@@ -178,14 +178,9 @@ impl<E: Env> Applier<E> {
             Some((_, state::MemberChange::Remove(id))) if admitted => Some(*id),
             _ => None,
         };
-        self.notices.send(Notice::Configure { change, removed, answer }).ok()?;
+        let index = entry.index;
+        self.notices.send(Notice::Configure { index, change, removed, answer }).ok()?;
         let conf_state = configured.await.ok()?;
-        observe(&self.env, || Event::Configured {
-            index: entry.index,
-            voters: conf_state.voters.clone(),
-            voters_outgoing: conf_state.voters_outgoing.clone(),
-            learners: conf_state.learners.clone(),
-        });
         let encoded = Bytes::from(conf_state_message(&conf_state).encode_to_vec());
         let request = decoded.as_ref().map_or(0, |(id, _)| *id);
         let change = decoded.as_ref().map(|(_, change)| change);

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Instant, MemberId, mark};
+use base::{Index, Instant, MemberId, mark};
 use bytes::Bytes;
 use raft::{ConfState, Output, Raft};
 use tokio::sync::mpsc;
@@ -100,7 +100,9 @@ impl<E: Env> RaftTask<E> {
         };
         let status = driver.task.raft.status();
         driver.suspect = status.suspect;
-        driver.learn_configuration(&status.conf_state);
+        if !status.conf_state.voters.is_empty() {
+            driver.learn_configuration(status.applied, &status.conf_state);
+        }
         driver.run().await;
     }
 }
@@ -239,13 +241,13 @@ impl<E: Env> Driver<E> {
                     let _stopped = self.task.log.send(Job::ClearSuspect);
                 }
             }
-            Notice::Configure { change, removed, answer } => {
+            Notice::Configure { index, change, removed, answer } => {
                 self.task.removed.extend(removed);
                 // While a configuration may change, reads go through the quorum again.
                 self.task.shared.set_sole_leader(false);
                 let change = change.unwrap_or_else(crate::convert::without_effect);
                 let state = raft.apply_configuration(&change);
-                self.learn_configuration(&state);
+                self.learn_configuration(index, &state);
                 let _gone = answer.send(state);
             }
             Notice::Fetched { fetch, entries } => raft.fetched(fetch, entries),
@@ -367,7 +369,13 @@ impl<E: Env> Driver<E> {
         }
     }
 
-    fn learn_configuration(&mut self, state: &ConfState) {
+    fn learn_configuration(&mut self, index: Index, state: &ConfState) {
+        observe(&self.task.env, || Event::Configured {
+            index,
+            voters: state.voters.clone(),
+            voters_outgoing: state.voters_outgoing.clone(),
+            learners: state.learners.clone(),
+        });
         let id = self.task.raft.status().id;
         self.alone = state.voters == [id] && state.voters_outgoing.is_empty();
         self.update_sole_leader();

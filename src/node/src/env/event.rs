@@ -40,6 +40,8 @@ pub struct AppendedEntry {
     pub term: Term,
     /// CRC-32C of its kind (one byte) and payload.
     pub checksum: u32,
+    /// Whether it changes the configuration.
+    pub is_change: bool,
 }
 
 impl AppendedEntry {
@@ -48,7 +50,8 @@ impl AppendedEntry {
     pub fn of(entry: &raft::Entry) -> AppendedEntry {
         let kind = [crate::convert::entry_kind(entry.kind) as u8];
         let checksum = crc32c_append(crc32c(&kind), &entry.data);
-        AppendedEntry { index: entry.index, term: entry.term, checksum }
+        let is_change = entry.kind.is_configuration();
+        AppendedEntry { index: entry.index, term: entry.term, checksum, is_change }
     }
 }
 
@@ -159,9 +162,10 @@ pub enum Event {
         /// The applied index of the view that served it.
         applied: Index,
     },
-    /// The configuration changed.
+    /// A configuration is in force from here on: the Raft core has changed to it, or begins with
+    /// it.
     Configured {
-        /// The entry that changed it.
+        /// The entry that brought it, or up to which recovery found it.
         index: Index,
         /// Voters, sorted.
         voters: Vec<MemberId>,

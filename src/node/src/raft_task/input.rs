@@ -36,6 +36,7 @@ pub(crate) enum Notice {
     /// The applier met a configuration change and waits for the configuration it leads to;
     /// `None` is a change that has no effect. A member that it removes is not heard any more.
     Configure {
+        index: Index,
         change: Option<ConfChange>,
         removed: Option<MemberId>,
         answer: oneshot::Sender<ConfState>,

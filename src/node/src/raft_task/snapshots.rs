@@ -62,7 +62,7 @@ impl<E: Env> Driver<E> {
             Notice::Installed(meta) => {
                 raft.snapshot_installed(&meta);
                 self.task.shared.set_committed(meta.index);
-                self.learn_configuration(&meta.conf_state);
+                self.learn_configuration(meta.index, &meta.conf_state);
             }
             Notice::Removed(members) => self.task.removed.extend(members),
             Notice::Checkpointed { index, log_bytes } => {
