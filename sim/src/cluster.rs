@@ -275,11 +275,12 @@ impl Cluster {
 
     /// Begins an outage when the member that dies leads a cluster that can go on without it.
     fn note_death(&self, member: usize) {
+        let voters = self.voters();
         let checks = lock(&self.world.checks);
         let members = &checks.ghost().members;
         let term = members.iter().map(|member| member.term).max().unwrap_or(0);
-        let others = members.iter().enumerate().filter(|(number, m)| *number != member && m.is_up);
-        let can_go_on = others.count() > members.len() / 2;
+        let others = voters.iter().filter(|&&other| other != member && members[other].is_up);
+        let can_go_on = others.count() > voters.len() / 2;
         let leads = members[member].is_leader && members[member].term == term;
         drop(checks);
         let mut outages = self.world.outages();
@@ -347,8 +348,9 @@ impl Cluster {
     pub fn may_stand_still(&self) -> bool {
         let lost = |member: &usize| self.is_lost(*member);
         let is_suspect = |member: &usize| lock(&self.world.seats[*member].disk).is_log_suspect();
-        let sound = (0..self.size()).filter(|member| !lost(member) && !is_suspect(member));
-        (0..self.size()).any(|member| lost(&member)) && sound.count() <= self.size() / 2
+        let voters = self.voters();
+        let sound = voters.iter().filter(|member| !lost(member) && !is_suspect(member));
+        voters.iter().any(lost) && sound.count() <= voters.len() / 2
     }
 
     /// A member that serves; `None` while it is down or boots.

@@ -79,7 +79,7 @@ impl Stopped {
 /// A number of microseconds.
 #[must_use]
 pub fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
+    time.as_nanos() as f64 / 1e3
 }
 
 /// A number of MiB.

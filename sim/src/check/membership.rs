@@ -247,7 +247,15 @@ mod tests {
 
     fn applied(index: u64, data: Vec<u8>) -> Event {
         let (index, term) = (Index(index), Term(1));
-        Event::Applied { index, term, data: data.into(), answer: 0, revision: 1, chain: 0 }
+        Event::Applied {
+            index,
+            term,
+            data: data.into(),
+            answer: 0,
+            revision: 1,
+            chain: 0,
+            logical_bytes: 0,
+        }
     }
 
     /// Applies a change on a member, which states that it leads to these voters.

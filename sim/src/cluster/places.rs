@@ -78,7 +78,7 @@ impl Cluster {
         self.voters().contains(&member)
     }
 
-    fn voters(&self) -> Vec<usize> {
+    pub(super) fn voters(&self) -> Vec<usize> {
         let checks = lock(&self.world.checks);
         let voters = checks.membership.members().values().filter(|listed| !listed.is_learner);
         voters.filter_map(|listed| member_at(listed.urls.first()?)).collect()
