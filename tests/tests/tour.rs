@@ -67,7 +67,10 @@ fn the_readme_tour_works_as_it_is_written() {
     let changes = "PUT /config/a 1 PUT /config/b 2 PUT /config/a 2";
     assert_eq!(told.join(" "), changes);
     let after = run(folder.path(), &endpoint, &tour[watch + 1..]);
-    for part in ["OK\nlease ", " revoked\n", " ENDPOINT "] {
+    for part in
+        ["OK\nlease ", " revoked\nSnapshot saved at backup.db\nServer version 3.7", " ENDPOINT "]
+    {
         assert!(after.contains(part), "no {part:?} in {after}");
     }
+    assert!(folder.path().join("backup.db").exists(), "no snapshot");
 }

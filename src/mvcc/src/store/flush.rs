@@ -38,6 +38,9 @@ pub(super) struct Cut {
     pub(super) segments: Vec<Segment>,
 }
 
+/// A segment that is mostly dead is sealed from this part of its full size on.
+const SEALED_EARLY_PART: u64 = 16;
+
 /// Bytes of a segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Account {
@@ -134,8 +137,7 @@ impl<B: Backend> Store<B> {
     ) -> Flush {
         let bytes: u64 = entries.iter().map(|(_, value)| (ENCODED_LEN + value.len()) as u64).sum();
         let last = segments.last().copied();
-        let full = last
-            .is_none_or(|last| self.segments.accounts[&last.id].bytes >= self.knobs.segment_bytes);
+        let full = last.is_none_or(|last| self.is_ripe(self.segments.accounts[&last.id]));
         let mut map = Vec::new();
         if full {
             let from = self.flushed + 1;
@@ -155,6 +157,16 @@ impl<B: Backend> Store<B> {
         account.bytes += bytes;
         account.dead += stillborn;
         Flush { keyspace: segment.keyspace(), begins: full, entries, map, through }
+    }
+
+    /// Whether the segment that grows is to be sealed: it is full, or worth a cleaning, which only
+    /// sealed ones can have, and not so small that segments would swarm.
+    fn is_ripe(&self, account: Account) -> bool {
+        let Account { bytes, dead, .. } = account;
+        let is_worth_it =
+            dead.saturating_mul(100) >= bytes.saturating_mul(self.knobs.clean_dead_percent);
+        let is_large = bytes >= self.knobs.segment_bytes / SEALED_EARLY_PART;
+        bytes >= self.knobs.segment_bytes || (is_large && dead > 0 && is_worth_it)
     }
 
     /// Told when a cut is written *and persisted* with its record, `revision` being the store's
