@@ -335,10 +335,10 @@ impl Cluster {
         lock(&self.slots)[member].is_damaged
     }
 
-    /// Whether a member's log was damaged and it does not run.
+    /// Whether a member does not run, and will not: its log was damaged, or it went with its disk.
     #[must_use]
     pub fn is_lost(&self, member: usize) -> bool {
-        self.is_damaged(member) && self.running(member).is_none()
+        (self.is_damaged(member) || self.is_gone(member)) && self.running(member).is_none()
     }
 
     /// Whether the cluster is allowed to stand still (G5): a member whose log was damaged stays

@@ -178,14 +178,12 @@ impl Operator {
         }
     }
 
-    /// At the end: what is damaged for good is removed, and one more member joins as a learner, if
+    /// At the end: who is lost for good is removed, and one more member joins as a learner, if
     /// none waits, and becomes a voter; false when the time did not suffice.
     pub async fn last_change(&self, until: Instant) -> bool {
-        let damaged = self.cluster.active().into_iter().find(|&member| {
-            self.cluster.is_damaged(member) && self.cluster.running(member).is_none()
-        });
-        if let Some(damaged) = damaged
-            && !self.remove(damaged, until).await
+        let lost = self.cluster.active().into_iter().find(|&member| self.cluster.is_lost(member));
+        if let Some(lost) = lost
+            && !self.remove(lost, until).await
         {
             return false;
         }

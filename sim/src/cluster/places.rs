@@ -172,6 +172,11 @@ impl Cluster {
         self.crash(member);
     }
 
+    /// Whether a member went with its disk.
+    pub(super) fn is_gone(&self, member: usize) -> bool {
+        lock(&self.slots)[member].place.is_lost
+    }
+
     /// Members that run although the log has removed them.
     #[must_use]
     pub fn lingering(&self) -> Vec<usize> {

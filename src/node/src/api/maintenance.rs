@@ -78,7 +78,13 @@ impl<E: Env> Api<E> {
         cost: Option<i64>,
     ) -> Result<Completed, ApiError> {
         let Some(cost) = cost else { return self.propose_encoded(id, payload).await };
-        self.check_space().await?;
+        if self.inner.room.is_low() {
+            return Err(ApiError::NO_SPACE);
+        }
+        // What seldom runs is kept out of each call's future, which is moved on its way.
+        if self.has_nospace() {
+            Box::pin(self.confirm_alarm()).await?;
+        }
         let quota = self.inner.config.quota_bytes;
         let is_over = quota.is_some_and(|max| self.db_size() + cost >= max);
         let outcome = match is_over {
@@ -86,7 +92,7 @@ impl<E: Env> Api<E> {
             false => self.propose_encoded(id, payload).await,
         };
         if outcome.as_ref().is_err_and(|error| *error == ApiError::NO_SPACE) {
-            self.raise_no_space().await?;
+            Box::pin(self.raise_no_space()).await?;
         }
         outcome
     }
@@ -94,17 +100,12 @@ impl<E: Env> Api<E> {
     /// Under the alarm a request would be refused when it is applied, and each refused one would
     /// take room in the log. So it is refused here, once it is certain that the alarm is not one
     /// that another member has seen taken back.
-    async fn check_space(&self) -> Result<(), ApiError> {
-        if self.inner.room.is_low() {
-            return Err(ApiError::NO_SPACE);
+    async fn confirm_alarm(&self) -> Result<(), ApiError> {
+        self.read_barrier().await?;
+        match self.has_nospace() {
+            true => Err(ApiError::NO_SPACE),
+            false => Ok(()),
         }
-        if self.has_nospace() {
-            self.read_barrier().await?;
-            if self.has_nospace() {
-                return Err(ApiError::NO_SPACE);
-            }
-        }
-        Ok(())
     }
 
     fn has_nospace(&self) -> bool {
