@@ -10,40 +10,29 @@ use std::sync::OnceLock;
 use crate::binaries::profile_folder;
 use crate::repository::root;
 
-/// The oracle that calls bbolt's library.
-pub fn bboltcheck() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build("bboltcheck", "./bboltcheck"))
+macro_rules! programs {
+    ($($(#[$doc:meta])* $name:ident: $package:literal;)*) => {$(
+        $(#[$doc])*
+        pub fn $name() -> &'static Path {
+            static BUILT: OnceLock<PathBuf> = OnceLock::new();
+            BUILT.get_or_init(|| build(stringify!($name), $package))
+        }
+    )*};
 }
 
-/// The oracle that calls etcd's package of the log.
-pub fn walcheck() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build("walcheck", "./walcheck"))
-}
-
-/// The program that uses a cluster through etcd's Go client.
-pub fn clientv3() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build("clientv3", "./clientv3"))
-}
-
-/// The real server.
-pub fn etcd() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build("etcd", "go.etcd.io/etcd/server/v3"))
-}
-
-/// Its client.
-pub fn etcdctl() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build("etcdctl", "go.etcd.io/etcd/etcdctl/v3"))
-}
-
-/// Its offline tool.
-pub fn etcdutl() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build("etcdutl", "go.etcd.io/etcd/etcdutl/v3"))
+programs! {
+    /// The oracle that calls bbolt's library.
+    bboltcheck: "./bboltcheck";
+    /// The oracle that calls etcd's package of the log.
+    walcheck: "./walcheck";
+    /// The program that uses a cluster through etcd's Go client.
+    clientv3: "./clientv3";
+    /// The real server.
+    etcd: "go.etcd.io/etcd/server/v3";
+    /// Its client.
+    etcdctl: "go.etcd.io/etcd/etcdctl/v3";
+    /// Its offline tool.
+    etcdutl: "go.etcd.io/etcd/etcdutl/v3";
 }
 
 /// Builds one package of the module, or of one that it requires, as a program of this name.

@@ -85,10 +85,8 @@ pub(crate) struct Applier<E: Env> {
     pub sweep: E::Sleep,
     /// The entry up to which a cut was given to the flusher.
     pub cut: Index,
-    /// Whether a cut is with the flusher.
-    pub flushing: bool,
-    /// Whether a cleaning is with the flusher.
-    pub cleaning: bool,
+    /// Whether a cut or a cleaning is with the flusher; it never has more than one of them.
+    pub is_flusher_busy: bool,
     /// Work that arrived while the applier waited for the flusher.
     pub backlog: VecDeque<Work<E>>,
 }
@@ -284,7 +282,7 @@ impl<E: Env> Applier<E> {
 
     /// Too many revisions that are not in the backend: apply waits, Raft goes on (X-b).
     async fn wait_for_room(&mut self) {
-        while (self.flushing || self.cleaning)
+        while self.is_flusher_busy
             && self.machine.store().unflushed_bytes() >= self.knobs.unflushed_bytes_max
         {
             mark!("apply: waits for the flusher");
@@ -302,7 +300,7 @@ impl<E: Env> Applier<E> {
         let (applied, _) = self.machine.applied();
         let many = applied.since(self.cut) >= self.knobs.checkpoint_entries;
         let large = self.machine.store().unflushed_bytes() >= self.knobs.flush_bytes;
-        if !self.is_flusher_busy() && (many || large) {
+        if !self.is_flusher_busy && (many || large) {
             self.send_cut();
         }
     }
@@ -315,19 +313,23 @@ impl<E: Env> Applier<E> {
         let revision = self.machine.revision();
         let cut = Cut { index, term, configuration, revision, flush, record };
         self.cut = index;
-        self.flushing = self.flushes.send(Task::Cut(cut)).is_ok();
+        self.is_flusher_busy = self.flushes.send(Task::Cut(cut)).is_ok();
+    }
+
+    fn note_flushed(&mut self, index: Index, revision: i64) {
+        self.is_flusher_busy = false;
+        self.machine.store_mut().flushed(revision);
+        observe(&self.env, || Event::Persisted { applied: index });
     }
 
     fn flushed(&mut self, index: Index, revision: i64) {
-        self.flushing = false;
-        self.machine.store_mut().flushed(revision);
-        observe(&self.env, || Event::Persisted { applied: index });
+        self.note_flushed(index, revision);
         self.flush_if_due();
         self.clean_if_worth();
     }
 
     fn stop(&mut self) {
-        if !self.is_flusher_busy() && self.machine.applied().0 > self.cut {
+        if !self.is_flusher_busy && self.machine.applied().0 > self.cut {
             self.send_cut();
         }
     }

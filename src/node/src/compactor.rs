@@ -12,7 +12,8 @@ use proto::etcdserverpb::{CompactionRequest, InternalRaftRequest};
 
 use crate::api::{Api, Caller};
 use crate::config::AutoCompaction;
-use crate::env::{Env, Role, Sleep};
+use crate::env::{Env, Role};
+use crate::ticks::Ticks;
 
 /// Samples in one compaction interval.
 const SAMPLES: u32 = 10;
@@ -81,14 +82,8 @@ pub(crate) async fn run<E: Env>(api: Api<E>) {
     let inner = &api.inner;
     let mut policy = Policy::new(inner.config.auto_compaction);
     let Some(every) = policy.look_every() else { return };
-    let every = every.max(Duration::from_millis(1));
-    let mut timer = inner.env.sleep_until(inner.env.now() + every);
-    loop {
-        tokio::select! {
-            biased;
-            () = inner.shared.wait_stopped() => return,
-            () = &mut timer => timer.reset(inner.env.now() + every),
-        }
+    let mut ticks = Ticks::every(&api, every.max(Duration::from_millis(1)));
+    while ticks.next().await {
         // Followers sample too, so that one that becomes leader knows the past.
         let target = policy.look(inner.env.now(), inner.views.load().keys.revision());
         let Some(revision) = target.filter(|_| inner.shared.role() == Role::Leader) else {

@@ -9,9 +9,10 @@ use prost::Message;
 use proto::etcdserverpb::{InternalRaftRequest, LeaseRevokeRequest, RequestHeader};
 
 use crate::api::Api;
-use crate::env::{Env, Event, Sleep};
+use crate::env::{Env, Event};
 use crate::observe;
 use crate::raft_task::input::Command;
+use crate::ticks::Ticks;
 
 /// Time between two looks.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -22,13 +23,8 @@ const DUE_MAX: usize = 500;
 /// Runs until the member stops.
 pub(crate) async fn run<E: Env>(api: Api<E>) {
     let inner = &api.inner;
-    let mut timer = inner.env.sleep_until(inner.env.now() + PERIOD);
-    loop {
-        tokio::select! {
-            biased;
-            () = inner.shared.wait_stopped() => return,
-            () = &mut timer => timer.reset(inner.env.now() + PERIOD),
-        }
+    let mut ticks = Ticks::every(&api, PERIOD);
+    while ticks.next().await {
         let retry = inner.config.request_timeout();
         let due = inner.lessor.take_due(inner.env.now(), retry, DUE_MAX);
         let Some((term, leases)) = due else { continue };

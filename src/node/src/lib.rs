@@ -41,6 +41,7 @@ mod shared;
 mod snapshots;
 mod space;
 mod stop;
+mod ticks;
 mod timeouts;
 pub mod version;
 mod waiters;

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use crate::api::Api;
-use crate::env::{Env, Sleep};
+use crate::env::Env;
 use crate::error::ApiError;
+use crate::ticks::Ticks;
 
 /// Time between two looks.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -13,13 +14,8 @@ const PERIOD: Duration = Duration::from_millis(200);
 /// Runs until the member stops; from then on nobody waits.
 pub(crate) async fn run<E: Env>(api: Api<E>) {
     let inner = &api.inner;
-    let mut timer = inner.env.sleep_until(inner.env.now() + PERIOD);
-    loop {
-        tokio::select! {
-            biased;
-            () = inner.shared.wait_stopped() => return,
-            () = &mut timer => timer.reset(inner.env.now() + PERIOD),
-        }
+    let mut ticks = Ticks::every(&api, PERIOD);
+    while ticks.next().await {
         let ended = inner.waiters.expire(inner.env.now(), || Err(ApiError::TIMEOUT));
         inner.metrics.proposals_failed.add(ended as u64);
     }

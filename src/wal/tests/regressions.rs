@@ -30,6 +30,17 @@ fn a_batch_that_replaces_an_entry_does_not_commit_the_old_one() {
     assert_eq!(writer.last(), Index(3));
 }
 
+/// The indexes of the entries that a recovery finds.
+fn recovered(disk: &Disk) -> Vec<u64> {
+    let names: Vec<String> = disk.seen.keys().cloned().collect();
+    let mut recovery = Recovery::new(&names).expect("segments");
+    for name in recovery.names() {
+        recovery.segment(&name, disk.seen[&name].clone().into()).expect("a sound segment");
+    }
+    let recovered = recovery.finish(600).expect("a sound log");
+    recovered.entries.iter().map(|entry| entry.index.get()).collect()
+}
+
 /// The backend lags: the mark of the last entry of a segment comes behind entries of the next one,
 /// and is still read when the segment that held its entry was released.
 #[test]
@@ -58,14 +69,7 @@ fn a_mark_right_before_the_first_segment_keeps_the_entries_behind_it() {
     }
     disk.run_all(&writer.release(first));
     assert_eq!(writer.segments()[0].first, first, "the first segment is gone");
-    let names: Vec<String> = disk.seen.keys().cloned().collect();
-    let mut recovery = Recovery::new(&names).expect("segments");
-    for name in recovery.names() {
-        recovery.segment(&name, disk.seen[&name].clone().into()).expect("a sound segment");
-    }
-    let recovered = recovery.finish(600).expect("a sound log");
-    let indexes: Vec<u64> = recovered.entries.iter().map(|entry| entry.index.get()).collect();
-    assert_eq!(indexes, (first.get() + 1..=last + 1).collect::<Vec<_>>());
+    assert_eq!(recovered(&disk), (first.get() + 1..=last + 1).collect::<Vec<_>>());
 }
 
 /// The mark of an older entry is what begins the segment that becomes the oldest: its own entry was
@@ -98,12 +102,5 @@ fn a_mark_of_a_released_entry_is_not_where_the_log_begins() {
     }
     mark_at(&mut writer, &mut disk, last + 1, last + 1);
     disk.run_all(&writer.release(first));
-    let names: Vec<String> = disk.seen.keys().cloned().collect();
-    let mut recovery = Recovery::new(&names).expect("segments");
-    for name in recovery.names() {
-        recovery.segment(&name, disk.seen[&name].clone().into()).expect("a sound segment");
-    }
-    let recovered = recovery.finish(600).expect("a sound log");
-    let indexes: Vec<u64> = recovered.entries.iter().map(|entry| entry.index.get()).collect();
-    assert_eq!(indexes, [last + 2]);
+    assert_eq!(recovered(&disk), [last + 2]);
 }

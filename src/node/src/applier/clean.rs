@@ -11,30 +11,30 @@ use crate::flusher::Task;
 use crate::observe;
 
 impl<E: Env> Applier<E> {
-    pub(super) fn is_flusher_busy(&self) -> bool {
-        self.flushing || self.cleaning
-    }
-
     /// Gives the flusher a cleaning, if one is worth it. What a compaction made dead may go only
     /// once that compaction is recorded (BK3): if that is all that is missing, it is recorded now.
     pub(super) fn clean_if_worth(&mut self) {
-        if self.is_flusher_busy() {
+        if self.is_flusher_busy {
             return;
         }
         if let Some(clean) = self.machine.store_mut().plan_clean() {
-            self.cleaning = self.flushes.send(Task::Clean(clean)).is_ok();
+            self.is_flusher_busy = self.flushes.send(Task::Clean(clean)).is_ok();
         } else if self.machine.store().awaits_record() {
             self.send_cut();
         }
     }
 
+    pub(super) fn note_cleaned(&mut self, cleaned: &mvcc::Cleaned) {
+        self.is_flusher_busy = false;
+        self.machine.store_mut().cleaned(cleaned);
+        let (kept_bytes, dropped_bytes) = (cleaned.kept_bytes, cleaned.dropped_bytes);
+        observe(&self.env, || Event::Cleaned { kept_bytes, dropped_bytes });
+    }
+
     /// Some segments were replaced. The new view lets go of the old ones; the next may be worth a
     /// cleaning too.
     pub(super) fn cleaned(&mut self, cleaned: &mvcc::Cleaned) {
-        self.cleaning = false;
-        let (kept_bytes, dropped_bytes) = (cleaned.kept_bytes, cleaned.dropped_bytes);
-        observe(&self.env, || Event::Cleaned { kept_bytes, dropped_bytes });
-        self.machine.store_mut().cleaned(cleaned);
+        self.note_cleaned(cleaned);
         self.views.publish(&mut self.machine, false);
         self.flush_if_due();
         self.clean_if_worth();

@@ -39,17 +39,10 @@ impl<E: Env> Applier<E> {
 
     /// No cut and no cleaning may be on its way: it would be written into the new state.
     async fn wait_for_flusher(&mut self) -> bool {
-        while self.is_flusher_busy() {
+        while self.is_flusher_busy {
             match self.work.recv().await {
-                Some(Work::Flushed { index, revision }) => {
-                    self.flushing = false;
-                    self.machine.store_mut().flushed(revision);
-                    observe(&self.env, || Event::Persisted { applied: index });
-                }
-                Some(Work::Cleaned(cleaned)) => {
-                    self.cleaning = false;
-                    self.machine.store_mut().cleaned(&cleaned);
-                }
+                Some(Work::Flushed { index, revision }) => self.note_flushed(index, revision),
+                Some(Work::Cleaned(cleaned)) => self.note_cleaned(&cleaned),
                 Some(Work::Query(query)) => query(&mut self.machine),
                 Some(later) => self.backlog.push_back(later),
                 None => return false,

@@ -302,8 +302,7 @@ fn applier<E: Env>(
         own: inner.member,
         quota_bytes: inner.config.quota_bytes,
         sweep: inner.env.sleep_until(inner.env.now()),
-        flushing: false,
-        cleaning: false,
+        is_flusher_busy: false,
         backlog: VecDeque::new(),
     }
 }
