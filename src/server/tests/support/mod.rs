@@ -134,8 +134,8 @@ impl Process {
         self.child.id()
     }
 
-    /// kill -9, and waits for the end. What runs under a wrapper goes first: a tracer that is killed
-    /// lets go of what it traces, which would live on.
+    /// kill -9, and waits for the end. What runs under a wrapper goes first: a tracer that is
+    /// killed lets go of what it traces, which would live on.
     pub fn kill(&mut self) {
         let pid = self.pid();
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
