@@ -126,7 +126,7 @@ impl Member {
 
     /// Cleans the segment that is most worth it, if there is one.
     pub fn clean(&mut self) {
-        if let Some(clean) = self.machine.store_mut().plan_clean() {
+        if let Some(clean) = self.machine.store_mut().plan_clean(u64::MAX) {
             let cleaned = clean.run(&self.backend).expect("memory does not fail");
             self.machine.store_mut().cleaned(&cleaned);
         }

@@ -70,7 +70,14 @@ pub enum BootError {
 /// See [`BootError`].
 pub async fn boot<E: Env>(env: E, config: NodeConfig) -> Result<Node<E>, BootError> {
     let identity = match marker::read(env.disk()).await? {
-        Some(marker) => Identity::of_marker(&config, &marker)?,
+        Some(marker) => {
+            let identity = Identity::of_marker(&config, &marker)?;
+            // The marker may have outlived the log; or the log was never begun.
+            if !recover::has_log(&env).await? {
+                identity::refuse_a_second_bootstrap(&env, &config, identity.member).await?;
+            }
+            identity
+        }
         None => {
             let identity = Identity::of_first_start(&env, &config).await?;
             marker::write(env.disk(), &identity.marker(&config)).await?;

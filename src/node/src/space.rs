@@ -20,6 +20,7 @@ use crate::config::Knobs;
 use crate::env::{Disk, DiskEntry, DiskError, DiskErrorKind, DiskFile, Env, Sleep};
 use crate::log_writer::Job;
 use crate::shared::Shared;
+use crate::snapshots::store;
 
 /// Time between two looks at the disk.
 pub(crate) const PERIOD: Duration = Duration::from_millis(500);
@@ -151,7 +152,7 @@ impl<E: Env> Space<E> {
             self.room.reserve_held.store(true, Ordering::Release);
             return Ok(());
         }
-        release(self.env.disk()).await
+        store::remove(&self.env, &path()).await
     }
 
     async fn look(&self) -> Result<(), DiskError> {
@@ -171,14 +172,14 @@ impl<E: Env> Space<E> {
                 let _stopped = self.log.send(Job::PrepareSegment);
             }
             Step::BecomeLow => {
-                self.say(&format!(
+                self.env.warn(&format!(
                     "only {available} bytes are left on the disk of the data directory: writes \
                      are refused until there is room; free some space on it"
                 ));
                 room.set_low(true);
             }
             Step::BecomeNormal => {
-                self.say("there is room on the disk of the data directory again");
+                self.env.warn("there is room on the disk of the data directory again");
                 room.set_low(false);
             }
         }
@@ -186,19 +187,20 @@ impl<E: Env> Space<E> {
     }
 
     async fn take_reserve(&self) -> Result<(), DiskError> {
-        let file = self.env.disk().create(&path()).await?;
-        match file.allocate(self.knobs.reserve_bytes).await {
+        let taken = async {
+            let file = self.env.disk().create(&path()).await?;
+            file.allocate(self.knobs.reserve_bytes).await
+        };
+        match taken.await {
             Ok(()) => {
                 self.room.reserve_held.store(true, Ordering::Release);
                 Ok(())
             }
-            Err(error) if error.kind == DiskErrorKind::NoSpace => release(self.env.disk()).await,
+            Err(error) if error.kind == DiskErrorKind::NoSpace => {
+                store::remove(&self.env, &path()).await
+            }
             Err(error) => Err(error),
         }
-    }
-
-    fn say(&self, text: &str) {
-        self.env.warn(text);
     }
 }
 
@@ -211,20 +213,13 @@ async fn reserve_of<D: Disk>(disk: &D) -> Result<Option<DiskEntry>, DiskError> {
     Ok(entries.into_iter().find(|entry| entry.name == RESERVE))
 }
 
-async fn release<D: Disk>(disk: &D) -> Result<(), DiskError> {
-    match disk.remove(&path()).await {
-        Err(error) if error.kind != DiskErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 /// Lets the reserve go if it is held: what is accepted already needs its room.
 pub(crate) async fn release_held<E: Env>(env: &E, room: &Room) -> Result<(), DiskError> {
     if !room.reserve_held.swap(false, Ordering::AcqRel) {
         return Ok(());
     }
     mark!("space: reserve let go");
-    release(env.disk()).await
+    store::remove(env, &path()).await
 }
 
 /// Lets the reserve go before recovery when there is less room than it takes: recovery may have to
@@ -233,9 +228,8 @@ pub(crate) async fn make_room_for_recovery<E: Env>(
     env: &E,
     knobs: &Knobs,
 ) -> Result<(), DiskError> {
-    let available = env.disk().available_bytes().unwrap_or(u64::MAX);
-    match available < knobs.space_low_bytes / 2 {
-        true => release(env.disk()).await,
+    match is_scarce(env, knobs) {
+        true => store::remove(env, &path()).await,
         false => Ok(()),
     }
 }
@@ -246,11 +240,15 @@ pub(crate) async fn make_room_for_flush<E: Env>(
     room: &Room,
     knobs: &Knobs,
 ) -> Result<(), DiskError> {
-    let available = env.disk().available_bytes().unwrap_or(u64::MAX);
-    match available < knobs.space_low_bytes / 2 {
+    match is_scarce(env, knobs) {
         true => release_held(env, room).await,
         false => Ok(()),
     }
+}
+
+/// Whether the disk has so little room that the reserve's is needed.
+fn is_scarce<E: Env>(env: &E, knobs: &Knobs) -> bool {
+    env.disk().available_bytes().is_some_and(|left| left < knobs.space_low_bytes / 2)
 }
 
 #[cfg(test)]

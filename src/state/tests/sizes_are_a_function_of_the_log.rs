@@ -57,7 +57,7 @@ impl Member {
     }
 
     fn clean(&mut self) -> bool {
-        let Some(clean) = self.machine.store_mut().plan_clean() else { return false };
+        let Some(clean) = self.machine.store_mut().plan_clean(u64::MAX) else { return false };
         let cleaned = clean.run(&self.backend).expect("memory does not fail");
         self.machine.store_mut().cleaned(&cleaned);
         true

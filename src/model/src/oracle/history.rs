@@ -16,6 +16,15 @@ use crate::interval;
 /// Length of an encoded revision, which is the key of a stored pair.
 const STORED_KEY_BYTES: usize = 17;
 
+/// Bytes that a version takes; a tombstone is stored with its key alone.
+fn stored_bytes(key: &Bytes, version: &Version) -> usize {
+    let pair = match &version.kv {
+        Some(kv) => kv.encoded_len(),
+        None => KeyValue { key: key.clone(), ..KeyValue::default() }.encoded_len(),
+    };
+    pair + STORED_KEY_BYTES
+}
+
 /// What one revision did to one key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Version {
@@ -33,11 +42,13 @@ pub struct History {
     keys: BTreeMap<Bytes, Vec<Version>>,
     revision: i64,
     compacted: i64,
+    /// Logical bytes, as the walk over what is left counts them.
+    bytes: usize,
 }
 
 impl Default for History {
     fn default() -> History {
-        History { keys: BTreeMap::new(), revision: 1, compacted: -1 }
+        History { keys: BTreeMap::new(), revision: 1, compacted: -1, bytes: 0 }
     }
 }
 
@@ -82,28 +93,29 @@ impl History {
             assert!(before < (main, sub), "{before:?} is not before {:?}", (main, sub));
             assert!(last.kv.is_some() || version.kv.is_some(), "tombstone of an absent key");
         }
+        self.bytes += stored_bytes(key, &version);
         versions.push(version);
     }
 
     /// Bytes of what the last compaction left, as the quota counts them: each stored pair and its
-    /// key in the backend. Of the versions below the compaction only what a read at it finds is
-    /// left; a tombstone is stored with its key alone.
+    /// key in the backend.
     #[must_use]
     pub fn logical_bytes(&self) -> i64 {
-        let size = |key: &Bytes, version: &Version| match &version.kv {
-            Some(kv) => kv.encoded_len(),
-            None => KeyValue { key: key.clone(), ..KeyValue::default() }.encoded_len(),
-        };
-        let mut bytes = 0;
-        for (key, versions) in &self.keys {
+        self.bytes as i64
+    }
+
+    /// Of the versions below the compaction only what a read at it finds is left; all that came
+    /// later is.
+    fn walked_bytes(&self) -> usize {
+        let left = self.keys.iter().flat_map(|(key, versions)| {
             let base = newest(versions, self.compacted).filter(|base| base.kv.is_some());
-            let is_left = |version: &Version| {
-                version.main >= self.compacted || base.is_some_and(|base| base == version)
+            let is_left = move |version: &&Version| {
+                version.main >= self.compacted
+                    || base.is_some_and(|base| core::ptr::eq(base, *version))
             };
-            let left = versions.iter().filter(|version| is_left(version));
-            bytes += left.map(|version| size(key, version) + STORED_KEY_BYTES).sum::<usize>();
-        }
-        bytes as i64
+            versions.iter().filter(is_left).map(move |version| stored_bytes(key, version))
+        });
+        left.sum()
     }
 
     /// Makes the revision that was being written the current one.
@@ -116,6 +128,7 @@ impl History {
         assert!(self.compacted < revision, "{revision} is below {}", self.compacted);
         assert!(revision <= self.revision, "{revision} is above {}", self.revision);
         self.compacted = revision;
+        self.bytes = self.walked_bytes();
     }
 
     /// The events of `from..=to` in the order in which they happened, each with its revision.

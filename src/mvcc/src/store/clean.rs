@@ -12,8 +12,9 @@ impl<B: Backend> Store<B> {
     /// Plans to rewrite the sealed segment with the most dead bytes, together with neighbours that
     /// fit beside its living rest. `None` while there is nothing worth it, while a cleaning runs,
     /// while the index is being swept, and until the last compaction is durable (BK3): a crash must
-    /// not replay entries against changes that a later compaction took away.
-    pub fn plan_clean(&mut self) -> Option<Clean<B::Snapshot>> {
+    /// not replay entries against changes that a later compaction took away. What lives is written
+    /// before anything is freed: with less than `room_bytes` for it there is no cleaning.
+    pub fn plan_clean(&mut self, room_bytes: u64) -> Option<Clean<B::Snapshot>> {
         self.assert_sound();
         let compacted = self.image.compacted;
         if self.cleaning || !self.compaction.is_settled(compacted) {
@@ -21,7 +22,10 @@ impl<B: Backend> Store<B> {
         }
         let segments = &self.image.shelf.segments;
         let worst = self.worst()?;
-        let (first, last) = self.spread(worst);
+        if self.living_bytes(worst) > room_bytes {
+            return None;
+        }
+        let (first, last) = self.spread(worst, room_bytes);
         let replaced: Vec<Segment> = segments[first..=last].to_vec();
         let drops_tombstones = self.is_clean_before(first);
         let (from, to) = (segments[first].from, segments[last].to);
@@ -61,7 +65,8 @@ impl<B: Backend> Store<B> {
     /// Bytes that a cleaning of the segment at this position may give back.
     fn gain(&self, at: usize) -> u64 {
         let account = self.account(&self.image.shelf.segments[at]);
-        account.dead + if self.is_clean_before(at) { account.held } else { 0 }
+        let frees_held = account.held > 0 && self.is_clean_before(at);
+        account.dead + if frees_held { account.held } else { 0 }
     }
 
     /// Whether the segments before this position hold nothing dead: no put there whose death only
@@ -70,14 +75,16 @@ impl<B: Backend> Store<B> {
         self.image.shelf.segments[..at].iter().all(|segment| self.account(segment).dead == 0)
     }
 
-    /// Neighbours on both sides whose living bytes fit into one segment together.
-    fn spread(&self, worst: usize) -> (usize, usize) {
+    fn living_bytes(&self, at: usize) -> u64 {
+        let account = self.account(&self.image.shelf.segments[at]);
+        account.bytes.saturating_sub(account.dead + account.held)
+    }
+
+    /// Neighbours on both sides whose living bytes fit into one segment together, and into the room.
+    fn spread(&self, worst: usize, room_bytes: u64) -> (usize, usize) {
         let segments = &self.image.shelf.segments;
-        let living = |at: usize| {
-            let account = self.account(&segments[at]);
-            account.bytes.saturating_sub(account.dead + account.held)
-        };
-        let max = self.knobs.segment_bytes;
+        let living = |at: usize| self.living_bytes(at);
+        let max = self.knobs.segment_bytes.min(room_bytes);
         let (mut first, mut last, mut bytes) = (worst, worst, living(worst));
         while first > 0 && bytes + living(first - 1) <= max {
             first -= 1;

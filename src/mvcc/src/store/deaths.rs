@@ -34,7 +34,8 @@ impl Deaths {
 
     /// Changes arrive in order of revisions, so this touches the last two totals at most.
     fn add(&mut self, from: i64, bytes: i64) {
-        let at = self.totals.partition_point(|(revision, _)| *revision < from);
+        let behind = self.totals.iter().rev().take_while(|(revision, _)| *revision >= from).count();
+        let at = self.totals.len() - behind;
         if self.totals.get(at).is_none_or(|(revision, _)| *revision != from) {
             let before = at.checked_sub(1).map_or(self.settled, |before| self.totals[before].1);
             self.totals.insert(at, (from, before));

@@ -136,7 +136,7 @@ impl Member {
 
     /// Cleans once if anything is worth it; whether it was.
     pub(crate) fn clean(&mut self) -> Result<bool, BackendError> {
-        let Some(clean) = self.store.plan_clean() else { return Ok(false) };
+        let Some(clean) = self.store.plan_clean(u64::MAX) else { return Ok(false) };
         let cleaned = clean.run(&self.backend)?;
         self.store.cleaned(&cleaned);
         Ok(true)

@@ -4,6 +4,7 @@ use base::{MemberId, RequestId};
 use bytes::Bytes;
 use mvcc::Backend;
 use proto::etcdserverpb as pb;
+use proto::etcdserverpb::alarm_request::AlarmAction;
 use raft::Status;
 use state::Reply;
 use tokio::sync::oneshot;
@@ -92,7 +93,8 @@ impl<E: Env> Api<E> {
             false => self.propose_encoded(id, payload).await,
         };
         if outcome.as_ref().is_err_and(|error| *error == ApiError::NO_SPACE) {
-            Box::pin(self.raise_no_space()).await?;
+            // The answer stands; the next refused write tries again to raise it.
+            let _later = Box::pin(self.raise_no_space()).await;
         }
         outcome
     }
@@ -117,8 +119,13 @@ impl<E: Env> Api<E> {
         if self.has_nospace() {
             return Ok(());
         }
+        self.propose_nospace(AlarmAction::Activate).await
+    }
+
+    /// Raises this member's alarm, or takes it back.
+    pub(crate) async fn propose_nospace(&self, action: AlarmAction) -> Result<(), ApiError> {
         let alarm = pb::AlarmRequest {
-            action: pb::alarm_request::AlarmAction::Activate as i32,
+            action: action as i32,
             member_id: self.inner.member.get(),
             alarm: pb::AlarmType::Nospace as i32,
         };

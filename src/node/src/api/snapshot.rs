@@ -81,11 +81,11 @@ impl<E: Env> Stream<E> {
     async fn run(mut self, file: SnapshotFile<super::Snapshot<E>>) {
         let (sink, pieces) = mpsc::channel(WAITING_MAX);
         let env = self.api.inner.env.clone();
-        let making = async move { file::pump(&env, file, &sink).await };
+        let making = async move { file::pump(&env, file, &sink, None).await };
         let (made, sent) = futures_util::future::join(making, self.send_all(pieces)).await;
         let end = match made {
-            Ok(()) if sent.is_some() => return,
-            Ok(()) => ApiError::STOPPED,
+            Ok(_) if sent.is_some() => return,
+            Ok(_) => ApiError::STOPPED,
             Err(error) => self.api.file_failed(error),
         };
         // A client that has gone does not hear it.

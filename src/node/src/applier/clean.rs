@@ -6,7 +6,7 @@
 //! store hears of it, and a cut that ends in between would look for them.
 
 use super::Applier;
-use crate::env::{Env, Event};
+use crate::env::{Disk, Env, Event};
 use crate::flusher::Task;
 use crate::observe;
 
@@ -17,7 +17,10 @@ impl<E: Env> Applier<E> {
         if self.is_flusher_busy {
             return;
         }
-        if let Some(clean) = self.machine.store_mut().plan_clean() {
+        // A cleaning is never worth the room that the log and the flushes live on (X-e).
+        let left = self.env.disk().available_bytes().unwrap_or(u64::MAX);
+        let room = left.saturating_sub(self.knobs.space_low_bytes);
+        if let Some(clean) = self.machine.store_mut().plan_clean(room) {
             self.is_flusher_busy = self.flushes.send(Task::Clean(clean)).is_ok();
         } else if self.machine.store().awaits_record() {
             self.send_cut();

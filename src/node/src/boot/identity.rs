@@ -112,7 +112,7 @@ impl Identity {
 /// A member whose directory was lost must not begin again under its old id: it would deny what it
 /// acknowledged and vote twice (P8). Who runs already knows it by the client URLs it published.
 /// Members that do not answer in an election timeout say nothing, or no cluster could begin.
-async fn refuse_a_second_bootstrap<E: Env>(
+pub(super) async fn refuse_a_second_bootstrap<E: Env>(
     env: &E,
     config: &NodeConfig,
     own: MemberId,

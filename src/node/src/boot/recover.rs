@@ -10,7 +10,7 @@ use super::BootError;
 use super::identity::{Beginning, Identity};
 use crate::config::NodeConfig;
 use crate::convert::{conf_state, encode_change, entry_kind_of};
-use crate::env::{Disk, DiskFile, Env};
+use crate::env::{Disk, DiskErrorKind, DiskFile, Env};
 use crate::log_writer::LogFiles;
 use crate::log_writer::files::DIRECTORY;
 use crate::snapshots::install::{self, InstallError, MachineSettings};
@@ -52,12 +52,28 @@ pub(super) async fn recover<E: Env>(
     crate::space::make_room_for_recovery(env, &config.knobs).await?;
     let names: Vec<String> =
         env.disk().list(DIRECTORY).await?.into_iter().map(|entry| entry.name).collect();
-    let log = match names.iter().any(|name| wal::SegmentName::parse(name).is_some()) {
+    let log = match holds_segments(&names) {
         true => read_log(env, config, identity, &names).await?,
         false => create_log(env, config, identity, &names).await?,
     };
     let machine = recover_machine(env, config, log.mark.as_ref()).await?;
     join(log, machine)
+}
+
+/// Whether the directory holds a log.
+pub(super) async fn has_log<E: Env>(env: &E) -> Result<bool, BootError> {
+    match env.disk().list(DIRECTORY).await {
+        Ok(entries) => {
+            let names: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
+            Ok(holds_segments(&names))
+        }
+        Err(error) if error.kind == DiskErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn holds_segments(names: &[String]) -> bool {
+    names.iter().any(|name| wal::SegmentName::parse(name).is_some())
 }
 
 /// The log of a new cluster begins with its first members, as etcd's does: one configuration entry

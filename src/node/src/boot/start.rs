@@ -191,7 +191,12 @@ fn spawn<E: Env>(
     };
     env.spawn_thread("raft", shared.clone().running(task.run()));
     env.spawn("snapshots", sender(&inner, queues.snapshots.1, notices.clone()).run());
-    let receiver = Receiver { env: env.clone(), notices, shared: shared.clone() };
+    let receiver = Receiver {
+        env: env.clone(),
+        notices,
+        shared: shared.clone(),
+        space_low_bytes: inner.config.knobs.space_low_bytes,
+    };
     env.spawn_thread("snapshot-receiver", receiver.run());
     env.spawn("watch", watch_task(&inner, queues.news.1).run());
     let api = Api { inner: inner.clone() };

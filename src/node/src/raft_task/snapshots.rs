@@ -57,7 +57,7 @@ impl<E: Env> Driver<E> {
             Notice::SnapshotArrived { message, has_file, answer } => {
                 self.snapshots.refuse_arrived();
                 self.snapshots.arrived = Some(Arrived { has_file, answer });
-                raft.step(message);
+                self.on_message(message);
             }
             Notice::Installed(meta) => {
                 raft.snapshot_installed(&meta);

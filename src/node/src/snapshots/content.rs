@@ -16,12 +16,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::api::Snapshot;
 use crate::applier::Work;
 use crate::env::Env;
+use crate::version;
 
 /// Entries of one bucket, in the order of their keys.
 pub(crate) type Rows = Vec<(Bytes, Bytes)>;
 
 /// The first cluster version whose files name the version of their layout.
-const FIRST_STORAGE_VERSION: (u32, u32) = (3, 6);
+const FIRST_STORAGE_VERSION: (u64, u64) = (3, 6);
 
 /// All state at one entry boundary.
 pub(crate) struct Content<S> {
@@ -40,12 +41,9 @@ impl<S: BackendSnapshot> Content<S> {
     /// or older than versions of layouts are.
     pub(crate) fn storage_version(&self) -> String {
         let version = &self.recorded.cluster_version;
-        let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
-        match (numbers.next().flatten(), numbers.next().flatten()) {
-            (Some(major), Some(minor)) if (major, minor) >= FIRST_STORAGE_VERSION => {
-                version.clone()
-            }
-            _ => String::new(),
+        match version::minor(version).is_some_and(|found| found >= FIRST_STORAGE_VERSION) {
+            true => version.clone(),
+            false => String::new(),
         }
     }
 

@@ -4,6 +4,8 @@
 //! Both passes read the same view, so they cannot disagree. Memory: a few words for each revision,
 //! and one piece.
 
+use std::time::Duration;
+
 use bbolt::etcd_layout::{ContentHash, bucket};
 use bbolt::{Plan, Planner, WriteError, Writer};
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use mvcc::{BackendError, BackendSnapshot, Living};
 use tokio::sync::mpsc;
 
 use super::content::{Content, Rows};
-use crate::api::Snapshot;
+use crate::api::{Snapshot, until};
 use crate::env::Env;
 
 /// Bytes of keys and values that are read in one go.
@@ -139,7 +141,7 @@ pub(crate) async fn plan<E: Env>(
 }
 
 /// The next piece, made off the caller's thread.
-pub(crate) async fn next<E: Env>(
+async fn next<E: Env>(
     env: &E,
     mut file: SnapshotFile<Snapshot<E>>,
 ) -> (SnapshotFile<Snapshot<E>>, Result<Option<Bytes>, FileError>) {
@@ -150,18 +152,25 @@ pub(crate) async fn next<E: Env>(
     env.blocking(work).await
 }
 
-/// Hands the file's pieces to `sink` as fast as it takes them; ends early when nobody takes them.
+/// Hands the file's pieces to `sink` as fast as it takes them; false when nobody takes them, or
+/// none for as long as `patience`.
 pub(crate) async fn pump<E: Env>(
     env: &E,
     mut file: SnapshotFile<Snapshot<E>>,
     sink: &mpsc::Sender<Bytes>,
-) -> Result<(), FileError> {
+    patience: Option<Duration>,
+) -> Result<bool, FileError> {
     loop {
         let (rest, piece) = next(env, file).await;
         file = rest;
-        let Some(piece) = piece? else { return Ok(()) };
-        if sink.send(piece).await.is_err() {
-            return Ok(());
+        let Some(piece) = piece? else { return Ok(true) };
+        let sending = sink.send(piece);
+        let sent = match patience {
+            Some(patience) => until(env, env.now() + patience, sending).await,
+            None => Some(sending.await),
+        };
+        if !matches!(sent, Some(Ok(()))) {
+            return Ok(false);
         }
     }
 }

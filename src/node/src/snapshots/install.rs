@@ -78,8 +78,7 @@ fn switch<B: Backend, F: DiskFile>(
     meta: &SnapshotMeta,
     segment_bytes: u64,
 ) -> Result<(), InstallError> {
-    let database = read::open(source, meta)?;
-    let recorded = read::recorded(&database)?;
+    let (database, recorded) = read::open(source, meta)?;
     let mut keys = Keys::of(&database)?;
     backend.create(state::KEYSPACE)?;
     let mut changes = generation::build(backend, &mut keys, segment_bytes)?;

@@ -64,11 +64,12 @@ impl<F: DiskFile> ReadAt for FileSource<F> {
 /// A file whose pages are read as they are needed.
 pub(crate) type Opened<F> = Database<FileSource<F>>;
 
-/// Opens a file and checks all of it against the message that announced it.
+/// Opens a file and checks all of it against the message that announced it; gives what it says
+/// beside the keys, too.
 pub(crate) fn open<F: DiskFile>(
     source: FileSource<F>,
     meta: &SnapshotMeta,
-) -> Result<Opened<F>, ReadFailure> {
+) -> Result<(Opened<F>, Recorded), ReadFailure> {
     let database = Database::open(source)?;
     let flaws = bbolt::check(&database).map_err(ReadFailure::Disk)?;
     if let Some(flaw) = flaws.first() {
@@ -87,7 +88,7 @@ pub(crate) fn open<F: DiskFile>(
         )));
     }
     check_keys(&database)?;
-    Ok(database)
+    Ok((database, found))
 }
 
 /// Each key is a revision and each value a pair, so that nothing of them can fail later.
@@ -137,9 +138,7 @@ impl<F: DiskFile> Iterator for Keys<'_, F> {
 ///
 /// The chain of answers begins anew with the snapshot: it is compared between members only from a
 /// common base.
-pub(crate) fn recorded<S: ReadAt<Error = DiskError>>(
-    database: &Database<S>,
-) -> Result<Recorded, ReadFailure> {
+fn recorded<S: ReadAt<Error = DiskError>>(database: &Database<S>) -> Result<Recorded, ReadFailure> {
     let applied = etcd_layout::applied(database)?;
     let compaction = compaction(database)?;
     let configuration = applied.conf_state.map(|state| raftpb::ConfState {

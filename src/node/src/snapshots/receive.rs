@@ -40,6 +40,7 @@ pub(crate) struct Receiver<E: Env> {
     pub env: E,
     pub notices: mpsc::UnboundedSender<Notice>,
     pub shared: Arc<Shared>,
+    pub space_low_bytes: u64,
 }
 
 impl<E: Env> Receiver<E> {
@@ -106,12 +107,23 @@ impl<E: Env> Receiver<E> {
         let file = disk.create(UNFINISHED).await?;
         let mut len = 0;
         while let Some(chunk) = stream.chunk().await.map_err(Failure::Refused)? {
+            self.require_room(len)?;
             file.write_at(len, &chunk).await?;
             len += chunk.len() as u64;
         }
         file.sync().await?;
         self.check(FileSource { file, len }, meta.clone()).await?;
         self.name(meta.index).await
+    }
+
+    /// As much again as the file's length is needed to install it, and the log and the flushes must
+    /// not meet a full disk meanwhile (X-e).
+    fn require_room(&self, len: u64) -> Result<(), Failure> {
+        let needed = self.space_low_bytes.saturating_add(len);
+        match self.env.disk().available_bytes().is_some_and(|left| left < needed) {
+            true => Err(Failure::Refused("too little room on the disk for this snapshot".into())),
+            false => Ok(()),
+        }
     }
 
     async fn check(

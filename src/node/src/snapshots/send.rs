@@ -16,7 +16,7 @@ use raft::{Body, Message, SnapshotMeta};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::content::{Content, capture};
-use super::file::{self, SnapshotFile};
+use super::file::{self, FileError, SnapshotFile};
 use crate::api::{Snapshot, until};
 use crate::applier::Work;
 use crate::convert::conf_state;
@@ -125,23 +125,25 @@ impl<E: Env> Sending<E> {
     /// Gives the connection the file; an error when it takes nothing for too long.
     async fn make(
         &self,
-        mut file: SnapshotFile<Snapshot<E>>,
+        file: SnapshotFile<Snapshot<E>>,
         sink: mpsc::Sender<Bytes>,
     ) -> Result<(), ()> {
-        loop {
-            let (rest, piece) = file::next(&self.env, file).await;
-            file = rest;
-            let Some(piece) = piece.map_err(|error| self.failed(&error))? else { return Ok(()) };
-            let deadline = self.env.now() + PROGRESS_TIMEOUT;
-            match until(&self.env, deadline, sink.send(piece)).await {
-                Some(Ok(())) => {}
-                _ => return Err(()),
-            }
+        let taken = file::pump(&self.env, file, &sink, Some(PROGRESS_TIMEOUT)).await;
+        match taken {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(()),
+            Err(error) => Err(self.failed(&error)),
         }
     }
 
-    fn failed(&self, error: &file::FileError) {
-        self.env.fail_stop(&format!("a snapshot cannot be made: {error}"));
+    /// A backend that cannot be read ends the member; a state that does not fit into the file's
+    /// format leaves only the follower without it.
+    fn failed(&self, error: &FileError) {
+        let text = format!("a snapshot cannot be made: {error}");
+        match error {
+            FileError::Backend(_) => self.env.fail_stop(&text),
+            FileError::Write(_) => self.env.warn(&text),
+        }
     }
 }
 

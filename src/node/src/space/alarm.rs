@@ -12,7 +12,7 @@ use proto::etcdserverpb as pb;
 use proto::etcdserverpb::alarm_request::AlarmAction;
 
 use super::PERIOD;
-use crate::api::{Api, Caller};
+use crate::api::Api;
 use crate::env::{Env, Net, PeerRequest, PeerResponse, Role, Sleep};
 use crate::raft_task::input::Command;
 
@@ -58,17 +58,7 @@ async fn raise<E: Env>(api: &Api<E>) {
     }
     mark!("space: NOSPACE raised for a full disk");
     // Without a quorum nobody can write anyway; the next look tries again.
-    let _later = propose(api, AlarmAction::Activate).await;
-}
-
-async fn propose<E: Env>(api: &Api<E>, action: AlarmAction) -> Result<(), crate::ApiError> {
-    let alarm = pb::AlarmRequest {
-        action: action as i32,
-        member_id: api.inner.member.get(),
-        alarm: pb::AlarmType::Nospace as i32,
-    };
-    let request = pb::InternalRaftRequest { alarm: Some(alarm), ..Default::default() };
-    api.propose(&Caller::default(), request).await.map(|_| ())
+    let _later = api.propose_nospace(AlarmAction::Activate).await;
 }
 
 /// Leads no longer, if there is a member with room that follows well.
@@ -90,7 +80,7 @@ async fn take_back<E: Env>(api: &Api<E>) {
         return;
     }
     mark!("space: NOSPACE taken back");
-    if propose(api, AlarmAction::Deactivate).await.is_ok() {
+    if api.propose_nospace(AlarmAction::Deactivate).await.is_ok() {
         api.inner.env.warn("there is room for writes again: the alarm NOSPACE was taken back");
     }
 }

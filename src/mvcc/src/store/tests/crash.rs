@@ -180,7 +180,7 @@ fn what_came_behind_a_cut_is_not_in_the_backend() {
     member.write_cut().expect("nothing fails");
     member.tell_flushed();
     assert!(member.store.unflushed_bytes() > 0);
-    assert!(member.store.plan_clean().is_none(), "the cut was taken before the compaction");
+    assert!(member.store.plan_clean(u64::MAX).is_none(), "the cut was taken before the compaction");
     member.compare();
     member.flush().expect("nothing fails");
     assert!(member.clean().expect("nothing fails"), "now it is durable");
@@ -228,9 +228,9 @@ fn a_cleaning_waits_until_the_compaction_is_durable() {
         member.flush().expect("nothing fails");
     }
     member.append(Request::Compact(7));
-    assert!(member.store.plan_clean().is_none(), "the index is not swept");
+    assert!(member.store.plan_clean(u64::MAX).is_none(), "the index is not swept");
     while member.store.compact_slice(1) {}
-    assert!(member.store.plan_clean().is_none(), "the record does not have the compaction");
+    assert!(member.store.plan_clean(u64::MAX).is_none(), "the record does not have the compaction");
     let before = member.store.view();
     let size = member.backend.size_bytes();
     member.flush().expect("nothing fails");
