@@ -63,12 +63,6 @@ impl Store {
         self.current = self.durable.clone();
         pending.len() as u64 - kept
     }
-
-    /// Batches that a crash may lose.
-    #[must_use]
-    pub fn unpersisted(&self) -> usize {
-        self.pending.len()
-    }
 }
 
 /// Bytes that a change writes.

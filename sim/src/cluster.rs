@@ -64,6 +64,8 @@ struct Slot {
     is_paused: bool,
     /// Its log was damaged: it may refuse to start.
     is_damaged: bool,
+    /// It said that it will not start on its damaged log.
+    refuses: bool,
     /// Power is lost again as soon as it boots, this many times.
     crash_boots: u32,
     /// How it came and whether it goes.
@@ -92,6 +94,7 @@ impl Cluster {
             holds: 0,
             is_paused: false,
             is_damaged: false,
+            refuses: false,
             crash_boots: 0,
             place: Place::new(member < plan.members),
         });
@@ -249,6 +252,8 @@ impl Cluster {
 
     fn lose_power(&self, member: usize) {
         lock(&self.world.net).close(member);
+        // What a fault excused ends with the life that met it.
+        let _past = self.world.take_excuse(member);
         self.note_death(member);
         let seat = &self.world.seats[member];
         let mut disk = lock(&seat.disk);
@@ -330,15 +335,19 @@ impl Cluster {
     }
 
     /// Whether a member's log was damaged at some time.
-    #[must_use]
-    pub fn is_damaged(&self, member: usize) -> bool {
+    fn is_damaged(&self, member: usize) -> bool {
         lock(&self.slots)[member].is_damaged
     }
 
-    /// Whether a member does not run, and will not: its log was damaged, or it went with its disk.
+    /// Whether a member does not run, and will not: it refuses its damaged log, or went with its
+    /// disk.
     #[must_use]
     pub fn is_lost(&self, member: usize) -> bool {
-        (self.is_damaged(member) || self.is_gone(member)) && self.running(member).is_none()
+        let will_not = {
+            let slot = &lock(&self.slots)[member];
+            slot.refuses || slot.place.is_lost
+        };
+        will_not && self.running(member).is_none()
     }
 
     /// Whether the cluster is allowed to stand still (G5): a member whose log was damaged stays
@@ -360,12 +369,6 @@ impl Cluster {
             Process::Up { running, .. } if running.life.is_alive() => Some(running.clone()),
             _ => None,
         }
-    }
-
-    /// Whether a member is frozen.
-    #[must_use]
-    pub fn is_paused(&self, member: usize) -> bool {
-        lock(&self.slots)[member].is_paused
     }
 
     /// Starts members again that stopped themselves. Inside the envelope only a local fault may
@@ -404,6 +407,7 @@ impl Cluster {
         self.crash(member);
         if self.is_damaged(member) && reason.starts_with(REFUSAL) {
             // Starting again would not help: an operator must replace it.
+            lock(&self.slots)[member].refuses = true;
             self.world.count("cluster: damaged members that refuse to start");
             lock(&self.world.checks).tally().hit("L2");
             return;

@@ -169,12 +169,14 @@ impl Operator {
                     api.move_leader(&Caller::default(), request).await
                 })
                 .await;
-            if moved.is_some_and(|moved| moved.is_ok()) && leader != member {
+            if leader == member {
+                return;
+            }
+            if moved.is_some_and(|moved| moved.is_ok()) {
                 self.world.count("operator: leadership moved");
                 return;
             }
             self.rest().await;
-            return;
         }
     }
 

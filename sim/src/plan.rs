@@ -144,8 +144,15 @@ impl Plan {
     /// The classes of degenerate knobs that it sets, each under the name by which it is counted.
     pub fn knob_classes(&self) -> impl Iterator<Item = &'static str> {
         let set = |class: &KnobClass| {
-            let value = self.cluster.knobs.get(class.knob);
-            value.is_some_and(|value| *value <= class.most)
+            let of = |knobs: &BTreeMap<String, u64>| {
+                knobs.get(class.knob).is_some_and(|value| *value <= class.most)
+            };
+            // Each member has a compaction slice of its own, where members differ.
+            let differs = class.knob == "compaction_keys_max" && !self.cluster.differing.is_empty();
+            match differs {
+                true => self.cluster.differing.iter().any(of),
+                false => of(&self.cluster.knobs),
+            }
         };
         KNOB_CLASSES.iter().filter(move |class| set(class)).map(|class| class.name)
     }

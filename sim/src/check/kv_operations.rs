@@ -129,6 +129,9 @@ impl Operations {
         } else {
             tally.hit("V3");
         }
+        if request.revision > 0 && is_linearizable {
+            tally.hit("V7");
+        }
         if request.revision > 0 && request.revision < before.compacted && is_linearizable {
             return violated!(
                 "V7",

@@ -62,7 +62,7 @@ impl Installs {
     }
 
     fn recover(
-        &self,
+        &mut self,
         step: &Step<'_>,
         snapshot: u64,
         applied: u64,
@@ -84,12 +84,16 @@ impl Installs {
             return Ok(());
         }
         step.tally.hit("X2");
-        if applied < installed && !self.is_damaged[step.member] {
+        if applied >= installed {
+            return Ok(());
+        }
+        if !self.is_damaged[step.member] {
             return violated!(
                 "X2",
                 "member {who} had taken over a snapshot at {installed} and recovers {applied}"
             );
         }
+        self.installed[step.member] = applied;
         Ok(())
     }
 }

@@ -114,7 +114,7 @@ impl Timeline {
             self.rule(index, term.get(), if is_normal { data } else { &[] }, *answer);
         }
         let Some(ruled) = self.ruled.get(&index) else { return Ok(()) };
-        for check in ["A1", "A3", "A4", "V4"] {
+        for check in ["A3", "A4", "V4"] {
             step.tally.hit(check);
         }
         let who = step.member + 1;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use madsim::runtime::NodeHandle;
 use node::Api;
 
-use super::{Cluster, Process, member_at};
+use super::{Cluster, Process, Slot, member_at};
 use crate::check::Violation;
 use crate::env::SimEnv;
 use crate::sync::lock;
@@ -27,7 +27,7 @@ pub(super) struct Place {
     /// An operator has tried to remove it, and may have done so.
     is_doomed: bool,
     /// It is gone with its disk.
-    is_lost: bool,
+    pub is_lost: bool,
 }
 
 impl Place {
@@ -102,11 +102,7 @@ impl Cluster {
             return true;
         }
         let slots = lock(&self.slots);
-        let is_sound = |&&other: &&usize| {
-            let slot = &slots[other];
-            !(slot.is_damaged || slot.place.is_lost || slot.place.is_doomed) && slot.place.is_wanted
-        };
-        let sound = voters.iter().filter(|&&other| other != member).filter(is_sound).count();
+        let sound = sound_others(&slots, &voters, member);
         let goes_itself = !slots[member].is_damaged && !slots[member].place.is_lost;
         let now = sound + usize::from(goes_itself);
         now > voters.len() / 2 && sound > (voters.len() - 1) / 2
@@ -117,11 +113,7 @@ impl Cluster {
     pub fn can_spare(&self, member: usize) -> bool {
         let voters = self.voters();
         let slots = lock(&self.slots);
-        let is_sound = |&&other: &&usize| {
-            let slot = &slots[other];
-            !(slot.is_damaged || slot.place.is_lost || slot.place.is_doomed) && slot.place.is_wanted
-        };
-        let sound = voters.iter().filter(|&&other| other != member).filter(is_sound).count();
+        let sound = sound_others(&slots, &voters, member);
         // A removal that is under way takes a sound member and a seat.
         !voters.contains(&member) || sound > voters.len() / 2
     }
@@ -130,8 +122,7 @@ impl Cluster {
     pub fn take_spare(&self, is_last: bool) -> Option<usize> {
         let mut slots = lock(&self.slots);
         let end = if is_last { slots.len() } else { slots.len() - 1 };
-        let spare = (self.plan.members..end)
-            .find(|&at| !slots[at].place.is_reserved && !slots[at].place.joins)?;
+        let spare = (self.plan.members..end).find(|&at| !slots[at].place.is_reserved)?;
         slots[spare].place.is_reserved = true;
         Some(spare)
     }
@@ -172,11 +163,6 @@ impl Cluster {
         self.crash(member);
     }
 
-    /// Whether a member went with its disk.
-    pub(super) fn is_gone(&self, member: usize) -> bool {
-        lock(&self.slots)[member].place.is_lost
-    }
-
     /// Members that run although the log has removed them.
     #[must_use]
     pub fn lingering(&self) -> Vec<usize> {
@@ -211,4 +197,13 @@ impl Cluster {
         self.crash(member);
         true
     }
+}
+
+/// The voters but this one that stay for good.
+fn sound_others(slots: &[Slot], voters: &[usize], member: usize) -> usize {
+    let is_sound = |other: &usize| {
+        let slot = &slots[*other];
+        !(slot.is_damaged || slot.place.is_lost || slot.place.is_doomed) && slot.place.is_wanted
+    };
+    voters.iter().filter(|other| **other != member && is_sound(other)).count()
 }

@@ -137,11 +137,6 @@ impl DiskImage {
         &self.witness
     }
 
-    /// The witness of the log, to correct it.
-    pub fn witness_mut(&mut self) -> &mut LogWitness {
-        &mut self.witness
-    }
-
     /// After a sync of a file: the witness reads on if it is a segment of the log, by whatever name
     /// it was opened.
     pub fn witness_file(&mut self, number: u64) {

@@ -114,11 +114,6 @@ impl LogWitness {
         &self.log
     }
 
-    /// Replaces what is known to be durable, when the member was allowed to lose some of it.
-    pub fn forget_all_but(&mut self, log: DurableLog) {
-        self.log = log;
-    }
-
     /// The bytes of the given segments, oldest first, behind which a later batch is durable; `None`
     /// without any.
     #[must_use]

@@ -29,6 +29,12 @@ pub fn candidates(plan: &Plan) -> Vec<Plan> {
             plan.cluster.knobs.remove(name);
         }));
     }
+    if plan.cluster.quota_bytes.is_some() {
+        all.push(with(plan, |plan| plan.cluster.quota_bytes = None));
+    }
+    if !plan.cluster.differing.is_empty() {
+        all.push(with(plan, |plan| plan.cluster.differing.clear()));
+    }
     for at in 0..plan.workloads.len() {
         let workload = plan.workloads[at];
         if workload.clients > 1 && workload.kind != WorkloadKind::Idle {

@@ -18,7 +18,11 @@ pub(super) fn shortcoming(report: &Report) -> Option<Broken> {
     let faults = report.plan.faults.len();
     let text = if report.simulated_ms < SIMULATED_MS_MIN {
         format!("{} ms were simulated, a seed is {SIMULATED_MS_MIN}", report.simulated_ms)
-    } else if report.plan.is_idle() || count(STANDSTILL) > 0 {
+    } else if count(STANDSTILL) > 0 {
+        return None;
+    } else if !report.tally.contains_key("G1") {
+        "the run ended without healing and rest".into()
+    } else if report.plan.is_idle() {
         return None;
     } else if begun < OPERATIONS_MIN {
         format!("{begun} operations were begun, a seed has {OPERATIONS_MIN}")
@@ -26,8 +30,6 @@ pub(super) fn shortcoming(report: &Report) -> Option<Broken> {
         format!("none of {begun} operations was answered")
     } else if faults < FAULTS_MIN {
         format!("{faults} faults, a seed has {FAULTS_MIN}")
-    } else if !report.tally.contains_key("G1") {
-        "the run ended without healing and rest".into()
     } else {
         return None;
     };

@@ -330,18 +330,20 @@ impl Client {
         let begun = self.world.clock.now();
         let was_gone = self.is_gone(member);
         let sent = request.clone();
+        let was_full = self.is_full.load(Ordering::Relaxed);
         let outcome = self.at(member, move |running| sent.call(running.api)).await;
-        if outcome != Outcome::Unknown || self.is_full.load(Ordering::Relaxed) {
+        // Refused for want of space: the outcome may be unknown, but it was answered.
+        let ran_full = !was_full && self.is_full.load(Ordering::Relaxed);
+        if outcome != Outcome::Unknown || ran_full {
             self.end(is_calm);
         }
         let is_done = matches!(outcome, Outcome::Done(_));
         self.world.record(0, request.name(), &[self.number, member as u64, u64::from(is_done)]);
-        if was_gone {
-            let is_done = matches!(outcome, Outcome::Done(_));
+        if was_gone && is_done {
             let is_linearizable = !matches!(&request, Request::Range(r) if r.serializable)
                 && !matches!(&request, Request::Txn(txn) if all_serializable(txn));
             let checks = lock(&self.world.checks);
-            let verdict = checks.answered_while_gone(member, is_done && is_linearizable);
+            let verdict = checks.answered_while_gone(member, is_linearizable);
             drop(checks);
             self.world.judge(verdict);
         }
