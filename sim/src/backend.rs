@@ -31,6 +31,9 @@ pub struct Store {
     /// Power is lost before so many more changes are made (P2): the only way to meet a crash
     /// between two changes of one piece of blocking work.
     pub crash_in: Option<u32>,
+    /// The same, counted from the next keyspace that is dropped: what is dropped is gone at once,
+    /// and whatever says so must be durable before (BK3).
+    pub crash_behind_drop: Option<u32>,
 }
 
 impl Store {
@@ -184,6 +187,9 @@ impl Backend for SimBackend {
         store.both(|map| {
             map.remove(keyspace);
         });
+        if let Some(operations) = store.crash_behind_drop.take() {
+            store.crash_in = Some(operations);
+        }
         drop(store);
         lock(&self.life.seat().disk).give_room(freed as u64);
         Ok(())

@@ -179,8 +179,12 @@ impl Nemesis {
                 self.wait(ms).await;
                 disk(member).faults.left = None;
             }
-            Fault::CrashInBackend { member, operations, .. } => {
-                lock(&self.world.seats[member].store).crash_in = Some(operations);
+            Fault::CrashInBackend { member, operations, behind_drop, .. } => {
+                let mut store = lock(&self.world.seats[member].store);
+                match behind_drop {
+                    true => store.crash_behind_drop = Some(operations),
+                    false => store.crash_in = Some(operations),
+                }
             }
             Fault::BackendError { member, .. } => {
                 lock(&self.world.seats[member].store).fail_next = true;
@@ -284,6 +288,7 @@ impl Nemesis {
             let mut store = lock(&seat.store);
             store.fail_next = false;
             store.crash_in = None;
+            store.crash_behind_drop = None;
             drop(store);
             self.cluster.pause(member, false);
             self.cluster.crash_boots(member, 0);

@@ -216,8 +216,12 @@ fn fault(prng: &mut Prng, kind: u64, members: usize) -> Fault {
         15 => Fault::BackendError { member, down_ms },
         16 => Fault::BitRot { member, down_ms },
         _ => {
-            let operations = prng.below(12) as u32;
-            Fault::CrashInBackend { member, operations, down_ms }
+            let drawn = prng.below(12) as u32;
+            let (operations, behind_drop) = match drawn.checked_sub(8) {
+                Some(operations) => (operations, true),
+                None => (drawn, false),
+            };
+            Fault::CrashInBackend { member, operations, behind_drop, down_ms }
         }
     }
 }

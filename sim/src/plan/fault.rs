@@ -57,7 +57,13 @@ pub enum Fault {
     /// The backend fails; the member must end.
     BackendError { member: usize, down_ms: u64 },
     /// A member loses power between two changes of its backend (P2, BK1).
-    CrashInBackend { member: usize, operations: u32, down_ms: u64 },
+    CrashInBackend {
+        member: usize,
+        operations: u32,
+        #[serde(default)]
+        behind_drop: bool,
+        down_ms: u64,
+    },
     /// A bit of a member's log rots while it is down (S9).
     BitRot { member: usize, down_ms: u64 },
     /// An operator adds a voter on an empty disk (O3).

@@ -16,7 +16,7 @@ use super::progress::line;
 use super::{Sweep, sweep};
 
 /// Planted bugs: identifier, the checks of its row, and the runs within which one must fire.
-const MUTANTS: [(&str, &[&str], u64); 13] = [
+const MUTANTS: [(&str, &[&str], u64); 15] = [
     ("M01", &["R6", "R7"], 200),
     ("M02", &["R3"], 200),
     ("M09", &["R15", "V2"], 5_000),
@@ -29,6 +29,9 @@ const MUTANTS: [(&str, &[&str], u64); 13] = [
     ("M18", &["A2"], 5_000),
     ("M20", &["V4"], 200),
     ("M23", &["W5"], 200),
+    // The cleaner drops what the map still names, or goes by a compaction that is not recorded.
+    ("clean-order", &["R16"], 5_000),
+    ("clean-early", &["A4", "A2"], 5_000),
     // Must pass everything, and must fail: they judge the procedure itself.
     ("no-op", &[], 30),
     ("canary", &["V4", "V1"], 30),
