@@ -10,7 +10,7 @@ use base::{ClusterId, Instant, MemberId};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use node::env::{CallError, Net, PeerAddress, PeerCall, PeerRequest, PeerResponse};
-use node::peer::{decode_request, decode_response, encode_request, encode_response};
+use node::peer::{Acquaintances, decode_request, decode_response, encode_request, encode_response};
 use raft::Message;
 use tokio::sync::{mpsc, oneshot};
 
@@ -37,10 +37,7 @@ struct Receivers {
     messages: Mutex<mpsc::Receiver<Message>>,
     calls: Mutex<mpsc::Receiver<PeerCall>>,
     snapshots: Mutex<mpsc::Receiver<SimSnapshot>>,
-    peers: Mutex<BTreeSet<MemberId>>,
-    /// Members that were met before the log named them.
-    guests: Mutex<BTreeSet<MemberId>>,
-    removed: Mutex<BTreeSet<MemberId>>,
+    known: Mutex<Acquaintances>,
     unreachable: Mutex<BTreeSet<MemberId>>,
 }
 
@@ -69,9 +66,7 @@ pub fn open_port(life: &Life) -> SimNet {
         messages: Mutex::new(message_receiver),
         calls: Mutex::new(call_receiver),
         snapshots: Mutex::new(snapshot_receiver),
-        peers: Mutex::default(),
-        guests: Mutex::default(),
-        removed: Mutex::default(),
+        known: Mutex::default(),
         unreachable: Mutex::default(),
     };
     SimNet { life: life.clone(), receivers: Arc::new(receivers) }
@@ -146,6 +141,21 @@ impl SimNet {
         decode_response(&request, wire.status, &wire.body, wire.error.as_deref())
     }
 
+    /// The answer, if it comes before a time on the member's clock.
+    async fn ask_until(
+        &self,
+        to: usize,
+        request: PeerRequest,
+        deadline: Instant,
+    ) -> Result<PeerResponse, CallError> {
+        let until = self.life.seat().clock.to_world(deadline);
+        let ask = pin!(self.ask(to, request));
+        match select(ask, self.life.world().clock.sleep_until(until)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(CallError::TimedOut),
+        }
+    }
+
     /// A request as the receiver's codec reads it.
     fn written_and_read(&self, request: &PeerRequest) -> PeerRequest {
         let wire = encode_request(request);
@@ -165,16 +175,20 @@ impl Net for SimNet {
 
     fn identify(&self, member: MemberId, cluster: ClusterId) {
         if self.life.is_alive() {
+            lock(&self.receivers.known).identify(member);
             self.life.world().identify(self.life.member(), member, cluster);
         }
     }
 
     fn set_peers(&self, peers: Vec<PeerAddress>) {
-        *lock(&self.receivers.peers) = peers.into_iter().map(|peer| peer.id).collect();
+        lock(&self.receivers.known).name(peers.into_iter().map(|peer| peer.id).collect());
     }
 
     fn introduce(&self, peers: Vec<PeerAddress>) {
-        lock(&self.receivers.guests).extend(peers.into_iter().map(|peer| peer.id));
+        let mut known = lock(&self.receivers.known);
+        for peer in peers {
+            known.meet(peer.id);
+        }
     }
 
     fn set_removed(&self, removed: Vec<MemberId>) {
@@ -184,8 +198,7 @@ impl Net for SimNet {
         {
             port.removed.clone_from(&removed);
         }
-        lock(&self.receivers.guests).retain(|id| !removed.contains(id));
-        *lock(&self.receivers.removed) = removed;
+        lock(&self.receivers.known).remove(removed);
     }
 
     /// Streams are dialled again and again; here somebody looks whether one is refused.
@@ -193,7 +206,7 @@ impl Net for SimNet {
         let world = self.life.world();
         loop {
             world.clock.sleep(REDIAL_TIME).await;
-            let known = lock(&self.receivers.peers).clone();
+            let known = lock(&self.receivers.known).named().clone();
             let net = lock(&world.net);
             let by = known.into_iter().find(|&id| {
                 net.number(id).is_some_and(|by| net.turns_away(by, self.life.member()))
@@ -216,15 +229,8 @@ impl Net for SimNet {
             return Err(CallError::Unreachable(format!("{url}: no such host")));
         };
         world.count("net: calls before an identity");
-        let until = self.life.seat().clock.to_world(deadline);
-        let ask = pin!(self.ask(number, request));
-        match select(ask, world.clock.sleep_until(until)).await {
-            Either::Left((answer, _)) => {
-                let answer = answer?;
-                Ok((self.cluster_of(number).unwrap_or(ClusterId(0)), answer))
-            }
-            Either::Right(_) => Err(CallError::TimedOut),
-        }
+        let answer = self.ask_until(number, request, deadline).await?;
+        Ok((self.cluster_of(number).unwrap_or(ClusterId(0)), answer))
     }
 
     fn send(&self, message: Message) {
@@ -235,9 +241,7 @@ impl Net for SimNet {
         let member = self.life.member();
         world.sent(member, &message);
         let to = message.to;
-        let is_known =
-            lock(&self.receivers.peers).contains(&to) || lock(&self.receivers.guests).contains(&to);
-        if !is_known {
+        if !lock(&self.receivers.known).knows(to) {
             world.count("net: not a peer");
             return;
         }
@@ -256,15 +260,13 @@ impl Net for SimNet {
         let world = self.life.world();
         let message = loop {
             let message = receive(&self.receivers.messages).await;
-            if !lock(&self.receivers.removed).contains(&message.from) {
+            if !lock(&self.receivers.known).is_removed(message.from) {
                 break message;
             }
             world.count("net: from a removed member");
         };
-        if !lock(&self.receivers.peers).contains(&message.from) {
-            // It says where it listens: a member that lags must be able to answer.
-            lock(&self.receivers.guests).insert(message.from);
-        }
+        // It says where it listens: a member that lags must be able to answer.
+        lock(&self.receivers.known).meet(message.from);
         let from = world.member_of(message.from).unwrap_or(usize::MAX);
         world.record(self.life.member() + 1, "receive", &[from as u64, message.term.get()]);
         message
@@ -289,14 +291,8 @@ impl Net for SimNet {
         let Some(number) = self.number(to) else {
             return Err(CallError::Unreachable("no such member".into()));
         };
-        let world = self.life.world();
-        world.count("net: calls");
-        let until = self.life.seat().clock.to_world(deadline);
-        let ask = pin!(self.ask(number, request));
-        match select(ask, world.clock.sleep_until(until)).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(_) => Err(CallError::TimedOut),
-        }
+        self.life.world().count("net: calls");
+        self.ask_until(number, request, deadline).await
     }
 
     async fn next_call(&self) -> PeerCall {

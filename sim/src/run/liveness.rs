@@ -88,7 +88,7 @@ impl Run<'_> {
             if asked.life.is_alive() { answer } else { Err(ApiError::STOPPED) }
         });
         match madsim::time::timeout(PROBE_TIME, task).await {
-            // A full disk that has room again is the product's own affair; a quota is the operator's.
+            // A full disk that has room again is the product's affair; a quota is the operator's.
             Ok(Ok(Err(error))) if error == ApiError::NO_SPACE && self.cluster.has_quota() => {
                 Err(self.make_room(running).await)
             }

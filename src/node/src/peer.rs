@@ -7,6 +7,7 @@
 //! Promises: no input panics, memory is bounded by the limit each decoder is given and by what was
 //! received, and whatever an encoder writes its decoder reads back.
 
+mod acquaintances;
 mod appends;
 mod call;
 mod envelope;
@@ -21,6 +22,7 @@ mod received;
 #[cfg(test)]
 mod tests;
 
+pub use acquaintances::Acquaintances;
 pub use appends::{AppendDecoder, AppendEncoder};
 pub use call::{
     WireRequest, WireResponse, decode_request, decode_response, encode_request, encode_response,

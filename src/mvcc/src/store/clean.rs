@@ -80,7 +80,7 @@ impl<B: Backend> Store<B> {
         account.bytes.saturating_sub(account.dead + account.held)
     }
 
-    /// Neighbours on both sides whose living bytes fit into one segment together, and into the room.
+    /// Neighbours on both sides whose living bytes fit into one segment, and into the room.
     fn spread(&self, worst: usize, room_bytes: u64) -> (usize, usize) {
         let segments = &self.image.shelf.segments;
         let living = |at: usize| self.living_bytes(at);

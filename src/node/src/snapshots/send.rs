@@ -132,7 +132,10 @@ impl<E: Env> Sending<E> {
         match taken {
             Ok(true) => Ok(()),
             Ok(false) => Err(()),
-            Err(error) => Err(self.failed(&error)),
+            Err(error) => {
+                self.failed(&error);
+                Err(())
+            }
         }
     }
 

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use base::{ClusterId, Instant, MemberId};
 use bytes::Bytes;
 use http_body_util::Full;
 use node::env::{CallError, Net, PeerAddress, PeerCall, PeerRequest, PeerResponse};
-use node::peer::{decode_response, encode_request, parse_id};
+use node::peer::{Acquaintances, decode_response, encode_request, parse_id};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout_at;
@@ -26,8 +26,6 @@ use crate::metrics::Metrics;
 const RECEIVED_MAX: usize = 4096;
 /// Calls of other members that wait for the node.
 const CALLS_MAX: usize = 256;
-/// Members that the log does not name yet and that may still be talked to.
-const GUESTS_MAX: usize = 16;
 /// Snapshots that wait for the node.
 const SNAPSHOTS_MAX: usize = 4;
 
@@ -63,10 +61,7 @@ pub(super) struct Shared {
     pub(super) settings: PeerSettings,
     pub(super) metrics: Arc<Metrics>,
     remotes: RwLock<BTreeMap<MemberId, Arc<Remote>>>,
-    /// Remotes that the log does not name yet.
-    guests: Mutex<BTreeSet<MemberId>>,
-    /// Members that were removed for ever.
-    removed: Mutex<BTreeSet<MemberId>>,
+    known: Mutex<Acquaintances>,
     /// Who said that this member was removed; zero while nobody did.
     removed_by: AtomicU64,
     told_removed: Notify,
@@ -97,8 +92,7 @@ impl TcpNet {
             settings,
             metrics,
             remotes: RwLock::default(),
-            guests: Mutex::default(),
-            removed: Mutex::default(),
+            known: Mutex::default(),
             removed_by: AtomicU64::new(0),
             told_removed: Notify::new(),
             unreachable: Mutex::default(),
@@ -119,6 +113,7 @@ impl TcpNet {
     pub fn identify(&self, member: MemberId, cluster: ClusterId) {
         self.shared.member.store(member.get(), Ordering::Release);
         self.shared.cluster.store(cluster.get(), Ordering::Release);
+        self.shared.known().identify(member);
     }
 
     /// Ends every connection, for good. Peers are told that this member is not ready, never that
@@ -193,8 +188,12 @@ impl Shared {
         self.remotes.read().expect("nobody panics while holding it").get(&id).cloned()
     }
 
+    fn known(&self) -> MutexGuard<'_, Acquaintances> {
+        self.known.lock().expect("nobody panics while holding it")
+    }
+
     pub(super) fn is_removed(&self, id: MemberId) -> bool {
-        self.removed.lock().expect("nobody panics while holding it").contains(&id)
+        self.known().is_removed(id)
     }
 
     /// A member of this cluster turned this one away because it was removed.
@@ -232,19 +231,18 @@ impl Net for TcpNet {
             return;
         }
         let mut remotes = self.shared.remotes.write().expect("nobody panics while holding it");
-        let mut guests = self.shared.guests.lock().expect("nobody panics while holding it");
-        let named: BTreeSet<MemberId> = peers.iter().map(|peer| peer.id).collect();
-        guests.retain(|id| !named.contains(id) && !self.shared.is_removed(*id));
+        let mut known = self.shared.known();
+        known.name(peers.iter().map(|peer| peer.id).collect());
         remotes.retain(|id, remote| {
-            let keep = named.contains(id) || guests.contains(id);
+            let keep = known.knows(*id);
             if !keep {
                 remote.disconnect();
                 self.shared.set_known(*id, false);
             }
             keep
         });
+        drop(known);
         for peer in peers {
-            assert!(peer.id != self.shared.member(), "member {} as its own peer", peer.id);
             if let Some(remote) = remotes.get(&peer.id) {
                 remote.set_urls(peer.urls);
                 continue;
@@ -259,12 +257,9 @@ impl Net for TcpNet {
             return;
         }
         let mut remotes = self.shared.remotes.write().expect("nobody panics while holding it");
-        let mut guests = self.shared.guests.lock().expect("nobody panics while holding it");
         for peer in peers {
-            let is_new = !remotes.contains_key(&peer.id) && peer.id != self.shared.member();
-            if is_new && !self.shared.is_removed(peer.id) && guests.len() < GUESTS_MAX {
+            if self.shared.known().meet(peer.id) {
                 tracing::info!(peer = %peer.id, urls = peer.urls.join(","), "met a member");
-                guests.insert(peer.id);
                 self.shared.set_known(peer.id, true);
                 remotes.insert(peer.id, self.connect(peer));
             }
@@ -272,8 +267,7 @@ impl Net for TcpNet {
     }
 
     fn set_removed(&self, removed: Vec<MemberId>) {
-        let mut known = self.shared.removed.lock().expect("nobody panics while holding it");
-        known.extend(removed);
+        self.shared.known().remove(removed);
     }
 
     async fn told_removed(&self) -> MemberId {
