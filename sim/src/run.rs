@@ -192,6 +192,7 @@ impl Run<'_> {
             operations: Default::default(),
             timeout: Duration::from_millis(timeout_ms),
             is_full: Default::default(),
+            refused_full: Default::default(),
         };
         for workload in &self.plan.workloads {
             self.world.count(workload.kind.name());

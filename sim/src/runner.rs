@@ -95,7 +95,7 @@ pub fn sweep(options: &Sweep) -> std::io::Result<Swept> {
         swept.summary.add(&report);
         progress.step(&report);
         if report.broken.is_some() {
-            present(options, &mut pool, &mut progress, &report)?;
+            present(options, &mut progress, &report)?;
             if !options.keep_going && options.is_enough(&report) {
                 next = end;
             }
@@ -110,12 +110,7 @@ pub fn sweep(options: &Sweep) -> std::io::Result<Swept> {
     Ok(swept)
 }
 
-fn present(
-    options: &Sweep,
-    pool: &mut Pool,
-    progress: &mut Progress,
-    report: &Report,
-) -> std::io::Result<()> {
+fn present(options: &Sweep, progress: &mut Progress, report: &Report) -> std::io::Result<()> {
     if options.quiet {
         return Ok(());
     }
@@ -126,7 +121,9 @@ fn present(
     progress.say(&format!("replay: cargo run -p sim --release -- --replay {}", path.display()));
     if options.shrink {
         let broken = report.broken.as_ref().map(|broken| broken.check.clone());
-        let small = shrink_plan(pool, &report.plan, broken.as_deref(), options.shrink_runs);
+        // A worker of its own: the others are still at seeds, whose reports are not its own.
+        let mut pool = Pool::start(&options.program, 1)?;
+        let small = shrink_plan(&mut pool, &report.plan, broken.as_deref(), options.shrink_runs);
         let path = options.out.join(format!("seed-{}-small.json", report.seed));
         std::fs::write(&path, small.to_json())?;
         let (faults, before) = (small.faults.len(), report.plan.faults.len());

@@ -104,7 +104,8 @@ impl Pool {
         self.reports.recv().map_err(|_| Error::other("no worker is left"))?
     }
 
-    /// Does one job while no other is under way.
+    /// Does one job. Nothing else may be under way in this pool: the next report is taken for its
+    /// own.
     ///
     /// # Errors
     /// As [`Pool::submit`] and [`Pool::next_report`].

@@ -116,6 +116,8 @@ pub struct Client {
     pub timeout: Duration,
     /// Whether a write was refused for lack of space since the client last made room.
     pub is_full: AtomicBool,
+    /// Answers that said so.
+    pub refused_full: AtomicU64,
 }
 
 impl Request {
@@ -282,6 +284,7 @@ impl Client {
                     // An answer, but of two kinds: nothing was done, or one write too many was.
                     self.world.count("operation: refused for want of space");
                     self.is_full.store(true, Ordering::Relaxed);
+                    self.refused_full.fetch_add(1, Ordering::Relaxed);
                 }
                 Outcome::Unknown
             }
@@ -330,10 +333,10 @@ impl Client {
         let begun = self.world.clock.now();
         let was_gone = self.is_gone(member);
         let sent = request.clone();
-        let was_full = self.is_full.load(Ordering::Relaxed);
+        let refused = self.refused_full.load(Ordering::Relaxed);
         let outcome = self.at(member, move |running| sent.call(running.api)).await;
         // Refused for want of space: the outcome may be unknown, but it was answered.
-        let ran_full = !was_full && self.is_full.load(Ordering::Relaxed);
+        let ran_full = self.refused_full.load(Ordering::Relaxed) > refused;
         if outcome != Outcome::Unknown || ran_full {
             self.end(is_calm);
         }

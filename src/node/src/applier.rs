@@ -25,6 +25,7 @@ use crate::convert::{conf_state_message, decode_change, member_change};
 use crate::env::{Env, Event, Net, PeerAddress, Role};
 use crate::flusher::{Cut, Task};
 use crate::lessor::Lessor;
+use crate::log_writer::Job;
 use crate::metrics::Metrics;
 use crate::raft_task::input::Notice;
 use crate::shared::Shared;
@@ -69,6 +70,7 @@ pub(crate) struct Applier<E: Env> {
     pub work: mpsc::UnboundedReceiver<Work<E>>,
     pub notices: mpsc::UnboundedSender<Notice>,
     pub flushes: mpsc::UnboundedSender<Task<E>>,
+    pub log: mpsc::UnboundedSender<Job>,
     pub lessor: Arc<Lessor>,
     pub news: mpsc::UnboundedSender<News>,
     pub waiters: Waiters<Outcome>,
@@ -104,6 +106,9 @@ impl<E: Env> Applier<E> {
     pub(crate) async fn run(mut self) {
         self.clean_if_worth();
         while let Some(work) = self.next_work().await {
+            if self.stops_faulty() {
+                return;
+            }
             match work {
                 Work::Entries(entries) => self.apply_all(entries).await,
                 Work::Query(query) => query(&mut self.machine),
@@ -123,9 +128,20 @@ impl<E: Env> Applier<E> {
             self.wait_for_room().await;
             dawdle(&self.env, "apply: late").await;
             self.apply_batch(entries).await;
+            if self.stops_faulty() {
+                return;
+            }
             self.sweep();
             entries = rest;
         }
+    }
+
+    /// Whether the backend could not be read. Then the member stops itself: answers made from it
+    /// are void, and nothing may be built on it (BK6).
+    pub(super) fn stops_faulty(&self) -> bool {
+        let Some(fault) = self.machine.store().fault() else { return false };
+        self.env.fail_stop(&format!("the backend cannot be read: {fault}"));
+        true
     }
 
     async fn apply_batch(&mut self, entries: Vec<Entry>) {
@@ -137,12 +153,9 @@ impl<E: Env> Applier<E> {
             let Some(applied) = applied else { return };
             self.collect(&mut batch, &entry, applied);
         }
-        // Answers made from a backend that could not be read are void (BK6).
-        if let Some(fault) = self.machine.store().fault() {
-            self.env.fail_stop(&format!("the backend cannot be read: {fault}"));
-            return;
+        if !self.stops_faulty() {
+            self.finish(batch);
         }
-        self.finish(batch);
     }
 
     /// `None` when the member is stopping.
@@ -177,12 +190,21 @@ impl<E: Env> Applier<E> {
             _ => None,
         };
         let index = entry.index;
+        self.record_commit(index).await?;
         self.notices.send(Notice::Configure { index, change, removed, answer }).ok()?;
         let conf_state = configured.await.ok()?;
         let encoded = Bytes::from(conf_state_message(&conf_state).encode_to_vec());
         let request = decoded.as_ref().map_or(0, |(id, _)| *id);
         let change = decoded.as_ref().map(|(_, change)| change);
         Some(self.machine.apply_configuration(committed, request, change, encoded))
+    }
+
+    /// A configuration is followed only once nothing can make this member forget that it is
+    /// committed: whoever leaves the cluster relies on those who stay.
+    async fn record_commit(&mut self, index: Index) -> Option<()> {
+        let (done, recorded) = oneshot::channel();
+        self.log.send(Job::Commit { index, done }).ok()?;
+        recorded.await.ok()
     }
 
     fn collect(&mut self, batch: &mut Batch, entry: &Entry, applied: Applied) {

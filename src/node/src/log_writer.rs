@@ -12,7 +12,7 @@ use std::time::Duration;
 use base::{Index, Instant, Term, mark};
 use proto::raftpb::ConfState;
 use raft::SnapshotMeta;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use self::files::LogFiles;
 use crate::applier::Work;
@@ -36,6 +36,8 @@ pub(crate) enum Job {
     Release(Index),
     /// A received snapshot, whose file is durable, replaces the log.
     Install(SnapshotMeta),
+    /// Make durable that this entry is committed, and say when it is.
+    Commit { index: Index, done: oneshot::Sender<()> },
 }
 
 /// The running log writer.
@@ -105,7 +107,20 @@ impl<E: Env> LogWriter<E> {
             }
             Job::Release(through) => self.release(through).await,
             Job::Install(meta) => self.install(meta).await,
+            Job::Commit { index, done } => {
+                self.commit(index).await?;
+                let _stopping = done.send(());
+                Ok(())
+            }
         }
+    }
+
+    /// The commit index is a hint that rides on other writes, but where a configuration hangs on
+    /// it: a member that forgets a committed removal would count on who has left.
+    async fn commit(&mut self, index: Index) -> Result<(), DiskError> {
+        self.hard_state.commit = self.hard_state.commit.max(index);
+        let ops = self.writer.append(Some(self.hard_state), std::iter::empty(), true);
+        self.run_ops(ops).await
     }
 
     /// Hard state and mark become durable together; only behind them may segments go (BK5).

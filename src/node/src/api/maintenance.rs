@@ -119,14 +119,18 @@ impl<E: Env> Api<E> {
         if self.has_nospace() {
             return Ok(());
         }
-        self.propose_nospace(AlarmAction::Activate).await
+        self.propose_nospace(self.inner.member, AlarmAction::Activate).await
     }
 
-    /// Raises this member's alarm, or takes it back.
-    pub(crate) async fn propose_nospace(&self, action: AlarmAction) -> Result<(), ApiError> {
+    /// Raises a member's alarm, or takes it back.
+    pub(crate) async fn propose_nospace(
+        &self,
+        member: MemberId,
+        action: AlarmAction,
+    ) -> Result<(), ApiError> {
         let alarm = pb::AlarmRequest {
             action: action as i32,
-            member_id: self.inner.member.get(),
+            member_id: member.get(),
             alarm: pb::AlarmType::Nospace as i32,
         };
         let request = pb::InternalRaftRequest { alarm: Some(alarm), ..Default::default() };

@@ -166,7 +166,7 @@ fn spawn<E: Env>(
     env.spawn_thread("log-writer", shared.clone().running(writer.run()));
     let flusher = flusher(&inner, queues.flushes.1, jobs.clone(), marked);
     env.spawn_thread("flusher", shared.clone().running(flusher.run()));
-    let sinks = Sinks { notices: notices.clone(), flushes, news: queues.news.0 };
+    let sinks = Sinks { notices: notices.clone(), flushes, log: jobs.clone(), news: queues.news.0 };
     let applier = applier(&inner, machine, queues.work.1, sinks);
     let removed = applier.machine.members().removed().collect();
     applier.publish_peers();
@@ -279,6 +279,7 @@ fn space<E: Env>(inner: &Inner<E>, log: mpsc::UnboundedSender<Job>) -> Space<E> 
 struct Sinks<E: Env> {
     notices: mpsc::UnboundedSender<Notice>,
     flushes: mpsc::UnboundedSender<Task<E>>,
+    log: mpsc::UnboundedSender<Job>,
     news: mpsc::UnboundedSender<News>,
 }
 
@@ -295,6 +296,7 @@ fn applier<E: Env>(
         work,
         notices: sinks.notices,
         flushes: sinks.flushes,
+        log: sinks.log,
         lessor: inner.lessor.clone(),
         news: sinks.news,
         waiters: inner.waiters.clone(),

@@ -58,7 +58,7 @@ async fn raise<E: Env>(api: &Api<E>) {
     }
     mark!("space: NOSPACE raised for a full disk");
     // Without a quorum nobody can write anyway; the next look tries again.
-    let _later = api.propose_nospace(AlarmAction::Activate).await;
+    let _later = api.propose_nospace(api.inner.member, AlarmAction::Activate).await;
 }
 
 /// Leads no longer, if there is a member with room that follows well.
@@ -73,16 +73,29 @@ async fn step_aside<E: Env>(api: &Api<E>, handed_over: &mut Option<Instant>) {
     let _stopping = inner.commands.send(Command::StepAside { avoid: alarmed(api) }).await;
 }
 
-/// Takes this member's alarm back when neither disk nor quota is a reason for it any more.
+/// Takes this member's alarm back when neither disk nor quota is a reason for it any more. Who was
+/// removed takes nothing back: for them the leader does.
 async fn take_back<E: Env>(api: &Api<E>) {
-    let has_alarm = alarmed(api).contains(&api.inner.member);
-    if !has_alarm || !has_quota(api) || !is_without_etcd(api).await {
+    let own = api.inner.member;
+    let leads = api.inner.shared.role() == Role::Leader;
+    let mut due = alarmed(api);
+    due.retain(|&member| member == own || leads && !is_member(api, member));
+    if due.is_empty() || !has_quota(api) || !is_without_etcd(api).await {
         return;
     }
-    mark!("space: NOSPACE taken back");
-    if api.propose_nospace(AlarmAction::Deactivate).await.is_ok() {
-        api.inner.env.warn("there is room for writes again: the alarm NOSPACE was taken back");
+    for member in due {
+        mark!("space: NOSPACE taken back");
+        if api.propose_nospace(member, AlarmAction::Deactivate).await.is_ok() {
+            let whose = if member == own { "" } else { " of a removed member" };
+            let what = format!("the alarm NOSPACE{whose} was taken back");
+            api.inner.env.warn(&format!("there is room for writes again: {what}"));
+        }
     }
+}
+
+fn is_member<E: Env>(api: &Api<E>, id: MemberId) -> bool {
+    let rest = api.inner.views.load().rest.clone();
+    rest.members.iter().any(|member| member.member_id() == id)
 }
 
 /// Whether the store is so far below its quota that the largest request fits, with an eighth of the
