@@ -156,7 +156,7 @@ fn disk_remedy(kind: DiskErrorKind) -> &'static str {
             "let this user write there, or choose another --data-dir or --wal-dir"
         }
         DiskErrorKind::NotFound | DiskErrorKind::AlreadyExists | DiskErrorKind::Other => {
-            "mend it, or choose another --data-dir or --wal-dir"
+            "mend that path, or choose another --data-dir or --wal-dir"
         }
     }
 }
