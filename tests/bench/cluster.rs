@@ -2,12 +2,13 @@
 //! They end, and their directory goes, with the value.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tests::ports::free_port;
 
 use crate::process;
 use crate::programs::{Programs, Server};
@@ -33,17 +34,16 @@ impl Cluster {
     /// Starts `members` servers; they may not serve yet.
     ///
     /// # Errors
-    /// No directory, no port, or a program that does not start.
+    /// No directory, or a program that does not start.
     pub fn start(programs: &Programs, server: Server, members: usize) -> Result<Cluster, String> {
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(&programs.folder);
         let directory = directory.map_err(|error| format!("no data directory: {error}"))?;
-        let ports = free_addresses(2 * members)?;
-        let place = |(number, pair): (usize, &[SocketAddr])| Place {
+        let place = |number| Place {
             name: format!("m{number}"),
-            client: pair[0],
-            peer: pair[1],
+            client: free_address(),
+            peer: free_address(),
         };
-        let places: Vec<Place> = ports.chunks(2).enumerate().map(place).collect();
+        let places: Vec<Place> = (0..members).map(place).collect();
         let endpoints = places.iter().map(|place| place.client).collect();
         let mut cluster = Cluster { endpoints, running: Vec::new(), directory };
         for place in &places {
@@ -121,12 +121,6 @@ fn arguments(own: &Place, all: &[Place], directory: &Path) -> Vec<String> {
     ]
 }
 
-/// Free loopback addresses, held at the same time so that they differ.
-fn free_addresses(count: usize) -> Result<Vec<SocketAddr>, String> {
-    let held: Result<Vec<TcpListener>, _> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect();
-    let held = held.map_err(|error| format!("no free port: {error}"))?;
-    held.iter()
-        .map(|listener| listener.local_addr().map_err(|error| format!("no address: {error}")))
-        .collect()
+fn free_address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, free_port()).into()
 }

@@ -69,7 +69,7 @@ impl Client {
 /// Runs the transcripts that are for clusters of this size; how many there were.
 ///
 /// # Errors
-/// All that is not as it is written.
+/// All that is not as it is written; also when no transcript fits.
 pub fn run_transcripts(
     tool: &Path,
     cluster: &Cluster,
@@ -78,6 +78,9 @@ pub fn run_transcripts(
     let size = cluster.members().len();
     let fitting = |script: &&Script| script.members.is_none_or(|members| members == size);
     let scripts: Vec<&Script> = scripts.iter().filter(fitting).collect();
+    if scripts.is_empty() {
+        return Err(format!("no transcript is for {size} members"));
+    }
     let failed: Vec<String> = scripts
         .iter()
         .filter_map(|script| Session::new(tool.to_path_buf(), names(cluster)).run(script).err())

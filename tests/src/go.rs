@@ -39,8 +39,7 @@ programs! {
 ///
 /// # Panics
 /// Without Go, and when the program cannot be built.
-#[must_use]
-pub fn build(name: &str, package: &str) -> PathBuf {
+fn build(name: &str, package: &str) -> PathBuf {
     let folder = profile_folder().join("go");
     fs::create_dir_all(&folder).expect("the build folder can be written");
     let path = folder.join(name);

@@ -34,6 +34,34 @@ fn what_is_not_there_yet_says_so() {
     }
 }
 
+#[test]
+fn who_names_no_command_gets_help_and_who_names_a_wrong_one_gets_the_way() {
+    for args in [&[][..], &["snapshot"], &["member"]] {
+        let (code, out, errors) = run(args);
+        assert_eq!((code, errors.as_str()), (0, ""), "{args:?}");
+        assert!(out.contains("Usage: cairnctl"), "{out}");
+    }
+    let status = "Error: unknown command \"status\" for \"cairnctl snapshot\"; \
+        files are the business of: cairnutl snapshot status\n";
+    let cases = [
+        (
+            &["gett", "a"][..],
+            "Error: unknown command \"gett\" for \"cairnctl\"\n\
+             Run 'cairnctl --help' for usage.\n",
+        ),
+        (
+            &["member", "nope"],
+            "Error: unknown command \"nope\" for \"cairnctl member\"\n\
+             Run 'cairnctl member --help' for usage.\n",
+        ),
+        (&["snapshot", "status", "backup.db"], status),
+    ];
+    for (args, expected) in cases {
+        let (code, out, errors) = run(args);
+        assert_eq!((code, out.as_str(), errors.as_str()), (1, "", expected), "{args:?}");
+    }
+}
+
 /// A member that takes connections and never answers; counts those that were opened.
 fn silent() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -38,12 +38,15 @@ where
         Ok(runtime) => runtime,
         Err(error) => logging::stop_process(&format!("the runtime cannot start: {error}")),
     };
-    // The runtime outlives the end of the process: dropped before, it would drop connections whose
-    // streams are still open, which their library takes for a broken invariant.
+    // Every way from here ends the process with the runtime alive: dropped before, it would drop
+    // connections whose streams are still open, which their library takes for a broken invariant.
     match runtime.block_on(until_end(config, serve)) {
         Ok(signal) => {
             logging::flush();
-            signal.map_or(ExitCode::SUCCESS, |signal: EndSignal| signal.end_process())
+            match signal {
+                Some(signal) => signal.end_process(),
+                None => std::process::exit(0),
+            }
         }
         Err(error) => {
             logging::stop_process(&error);

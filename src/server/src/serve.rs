@@ -4,6 +4,7 @@
 //! then serve clients. Order of a stop: refuse new calls and drain, then stop the member, then the
 //! connections to peers.
 
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -125,27 +126,38 @@ fn say_removed(config: &Config, member: MemberId, how: Removal) {
 
 fn open_disk(config: &Config) -> Result<FileDisk, String> {
     let disk = FileDisk::open(&config.data_dir, config.wal_dir.as_deref());
-    let disk = disk.map_err(|error: DiskError| match error.kind {
-        DiskErrorKind::Locked => {
-            format!("{error}: stop it first, or choose another --data-dir")
-        }
-        _ => format!("{error}; choose a --data-dir that this user may write, or mend this one"),
-    })?;
+    let disk = disk.map_err(|error: DiskError| with_remedy(&error, error.kind))?;
     if !has_data(&config.data_dir) {
         config.check_bootstrap()?;
     }
     Ok(disk)
 }
 
-/// Why a member does not start; a full disk has a remedy that the disk's own words do not name.
+/// Why a member does not start; the disk's own words name no remedy, all others do.
 fn boot_refusal(error: BootError) -> String {
-    let of_disk = match &error {
-        BootError::Disk(error) | BootError::Marker(MarkerError::Disk(error)) => Some(error.kind),
-        _ => None,
-    };
-    match of_disk {
-        Some(DiskErrorKind::NoSpace) => format!("{error}; free some space on its disk"),
+    match &error {
+        BootError::Disk(disk) | BootError::Marker(MarkerError::Disk(disk)) => {
+            with_remedy(&error, disk.kind)
+        }
         _ => error.to_string(),
+    }
+}
+
+fn with_remedy(error: &dyn Display, kind: DiskErrorKind) -> String {
+    format!("{error}; {}", disk_remedy(kind))
+}
+
+/// What an operator can do about a directory that cannot be used; the error names it.
+fn disk_remedy(kind: DiskErrorKind) -> &'static str {
+    match kind {
+        DiskErrorKind::Locked => "stop that process first, or choose another --data-dir",
+        DiskErrorKind::NoSpace => "free some space on its disk",
+        DiskErrorKind::PermissionDenied => {
+            "let this user write there, or choose another --data-dir or --wal-dir"
+        }
+        DiskErrorKind::NotFound | DiskErrorKind::AlreadyExists | DiskErrorKind::Other => {
+            "mend that path, or choose another --data-dir or --wal-dir"
+        }
     }
 }
 

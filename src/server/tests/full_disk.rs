@@ -4,12 +4,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use proto::etcdserverpb::kv_client::KvClient;
 use proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use proto::etcdserverpb::{AlarmMember, AlarmRequest, AlarmType, DeleteRangeRequest};
+use support::load::{Acknowledged, leader};
 use support::small_disk::SmallDisk;
 use support::{Member, PATIENCE, Process};
 use tonic::Code;
@@ -19,16 +19,14 @@ use tonic::transport::Channel;
 const DISK_MEBIBYTES: u64 = 400;
 const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 
-/// What was acknowledged.
-type Acknowledged = BTreeMap<String, String>;
-
 /// Puts until one is refused for want of space.
 async fn put_until_refused(client: &mut KvClient<Channel>, told: &mut Acknowledged) {
     let began = Instant::now();
     loop {
-        let (key, value) = (format!("key-{}", told.len()), format!("value-{}", told.len()));
+        let (key, value) =
+            (format!("key-{}", told.values.len()), format!("value-{}", told.values.len()));
         match support::put(client, &key, &value).await {
-            Ok(_) => drop(told.insert(key, value)),
+            Ok(_) => drop(told.values.insert(key, value)),
             Err(status) if status.code() == Code::ResourceExhausted => {
                 assert_eq!(status.message(), NO_SPACE);
                 return;
@@ -54,13 +52,6 @@ async fn alarms(member: &Member) -> Vec<AlarmMember> {
     answer.expect("alarms are listed").into_inner().alarms
 }
 
-async fn check_all(client: &mut KvClient<Channel>, told: &Acknowledged) {
-    for (key, value) in told {
-        let found = support::get(client, key).await.expect("reads go on");
-        assert_eq!(found.as_deref(), Some(value.as_str()), "{key} was acknowledged");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn one_member_refuses_writes_while_its_disk_is_full_and_resumes_by_itself() {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -68,50 +59,34 @@ async fn one_member_refuses_writes_while_its_disk_is_full_and_resumes_by_itself(
     let Some(disk) = SmallDisk::mount(&member.dir, DISK_MEBIBYTES) else { return };
     let mut process = member.start();
     let mut client = process.ready().await;
-    let mut told = Acknowledged::new();
+    let mut told = Acknowledged::default();
     for at in 0..50 {
         let (key, value) = (format!("key-{at}"), format!("value-{at}"));
         support::put(&mut client, &key, &value).await.expect("there is room");
-        told.insert(key, value);
+        told.values.insert(key, value);
     }
     disk.fill(64 << 10);
     put_until_refused(&mut client, &mut told).await;
-    check_all(&mut client, &told).await;
+    told.check(&member.client_url()).await;
     let raised = alarms(&member).await;
     assert!(raised.iter().all(|alarm| alarm.alarm == AlarmType::Nospace as i32), "{raised:?}");
     let delete = DeleteRangeRequest { key: "key-0".into(), ..Default::default() };
     client.delete_range(delete).await.expect("what gains no space is taken");
-    told.remove("key-0");
+    told.values.remove("key-0");
     process.kill();
     let mut process = member.start();
     let mut client = process.ready().await;
-    check_all(&mut client, &told).await;
+    told.check(&member.client_url()).await;
     put_until_refused(&mut client, &mut told).await;
     disk.free();
     put_until_taken(&mut client).await;
-    check_all(&mut client, &told).await;
+    told.check(&member.client_url()).await;
     let began = Instant::now();
     while !alarms(&member).await.is_empty() {
         assert!(began.elapsed() < PATIENCE, "the alarm stays");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(process.is_running(), "{}", member.log());
-}
-
-/// The member that leads.
-async fn leader(members: &[Member]) -> usize {
-    let began = Instant::now();
-    loop {
-        for (at, member) in members.iter().enumerate() {
-            let Some(status) = support::status(&member.client_url()).await else { continue };
-            let own = status.header.map_or(0, |header| header.member_id);
-            if own != 0 && status.leader == own {
-                return at;
-            }
-        }
-        assert!(began.elapsed() < PATIENCE, "no leader");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +100,7 @@ async fn a_leader_without_room_hands_over_and_the_cluster_resumes_by_itself() {
     for process in &mut processes {
         clients.push(process.ready().await);
     }
-    let mut told = Acknowledged::new();
+    let mut told = Acknowledged::default();
     let full = leader(&members).await;
     disks[full].fill(64 << 10);
     for client in &mut clients {
@@ -137,9 +112,9 @@ async fn a_leader_without_room_hands_over_and_the_cluster_resumes_by_itself() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     disks[full].free();
-    for client in &mut clients {
+    for (client, member) in clients.iter_mut().zip(&members) {
         put_until_taken(client).await;
-        check_all(client, &told).await;
+        told.check(&member.client_url()).await;
     }
     let running = processes.iter_mut().all(Process::is_running);
     assert!(running, "a member ended: {}", members[full].log());
@@ -155,11 +130,11 @@ async fn a_batch_that_finds_no_room_ends_the_process_and_nothing_acknowledged_is
     wrapper.push("inject=pwrite64:error=ENOSPC:when=60+".into());
     let mut process = member.start_under(&wrapper);
     let mut client = process.ready().await;
-    let mut told = Acknowledged::new();
+    let mut told = Acknowledged::default();
     for at in 0..1000 {
         let (key, value) = (format!("key-{at}"), format!("value-{at}"));
         match support::put(&mut client, &key, &value).await {
-            Ok(_) => drop(told.insert(key, value)),
+            Ok(_) => drop(told.values.insert(key, value)),
             Err(_) => break,
         }
     }
@@ -167,10 +142,14 @@ async fn a_batch_that_finds_no_room_ends_the_process_and_nothing_acknowledged_is
     assert_eq!(status.code(), Some(1), "{}", member.log());
     let log = member.log();
     assert!(log.contains("the log cannot be written") && log.contains("free space"), "{log}");
-    assert!(!told.is_empty() && told.len() < 1000, "{} acknowledged", told.len());
+    assert!(
+        !told.values.is_empty() && told.values.len() < 1000,
+        "{} acknowledged",
+        told.values.len()
+    );
     let mut process = member.start();
-    let mut client = process.ready().await;
-    check_all(&mut client, &told).await;
+    process.ready().await;
+    told.check(&member.client_url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -95,6 +95,25 @@ async fn a_wiped_member_comes_back_under_a_new_id_and_only_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_lost_its_log_and_kept_its_marker_is_refused() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let members = support::cluster(dir.path(), 3);
+    let mut processes = start_all(&members).await;
+    let victim = &members[1];
+    let own = id(victim).await;
+    processes[1].kill();
+    fs::remove_dir_all(victim.dir.join("member")).expect("its log and backend");
+    let marker = fs::read(victim.dir.join("cairn.json")).expect("the marker stays");
+    let before = victim.log().len();
+    assert_eq!(victim.start().wait(PATIENCE).code(), Some(1), "{}", victim.log());
+    let log = victim.log().split_off(before);
+    let words = format!("member {own:x} has already been bootstrapped, with data that is not in");
+    assert!(log.contains(&words) && log.contains("member remove"), "{log}");
+    assert_eq!(fs::read(victim.dir.join("cairn.json")).expect("it is there"), marker);
+    assert!(!victim.dir.join("member/wal").exists(), "a refusal begins no log");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_learner_is_added_refused_too_early_and_promoted_through_any_member() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut members = support::cluster(dir.path(), 3);
@@ -152,7 +171,10 @@ async fn removed_members_stop_and_the_rest_writes_on() {
         let log = members[at].log();
         assert!(log.contains("this member was removed from its cluster and stops"), "{log}");
         let again = members[at].start().wait(PATIENCE);
-        assert!(again.code().is_some(), "{again}: a removed member does not run on");
+        let log = members[at].log().split_off(log.len());
+        assert_eq!(again.code(), Some(1), "a removed member does not run on: {log}");
+        let words = format!("member {gone:x} was removed from its cluster and cannot start again");
+        assert!(log.contains(&words) && log.contains("member add"), "{log}");
         members.remove(at);
         processes.remove(at);
         load.goes_on(100).await;

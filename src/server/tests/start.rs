@@ -36,10 +36,7 @@ fn may_be_alone() -> bool {
     let attempt = Command::new("unshare").args(["-n", "ip", "link", "set", "lo", "up"]).output();
     let may = attempt.as_ref().is_ok_and(|output| output.status.success());
     if !may {
-        #[allow(clippy::print_stdout)]
-        {
-            println!("skipped: the default ports need a network of their own: {attempt:?}");
-        }
+        support::skipped(&format!("the default ports need a network of their own: {attempt:?}"));
     }
     may
 }

@@ -70,31 +70,54 @@ fn perform_remotely(cli: Cli, out: &mut dyn Write, errors: &mut dyn Write) -> Re
     outcome
 }
 
+const USAGE: &str = "Run 'cairnctl --help' for usage.";
+
+/// The command whose arguments were refused: the words of its usage in front of the placeholders.
+fn asked(error: &clap::Error) -> String {
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else {
+        return "cairnctl".into();
+    };
+    let usage = usage.to_string();
+    let words = usage.split_whitespace().skip_while(|word| *word != "cairnctl");
+    let words: Vec<&str> = words.take_while(|word| !word.starts_with(['<', '['])).collect();
+    words.join(" ")
+}
+
+fn unknown_command(command: &str, of: &str) -> String {
+    let unknown = format!("unknown command \"{command}\" for \"{of}\"");
+    match (of, command) {
+        ("cairnctl snapshot", "status" | "restore") => {
+            format!("{unknown}; files are the business of: cairnutl snapshot {command}")
+        }
+        _ => format!("{unknown}\nRun '{of} --help' for usage."),
+    }
+}
+
 /// Help and versions are answers; anything else is an error in `etcdctl`'s words where it has some.
 fn refuse(error: &clap::Error, out: &mut dyn Write) -> Result<(), Failure> {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    if let DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand | DisplayVersion = error.kind() {
         return display::write(out, error.to_string().as_bytes());
     }
     let named = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
     };
-    let usage = "Run 'cairnctl --help' for usage.";
     let text = match error.kind() {
         ErrorKind::UnknownArgument => {
             let flag = named(ContextKind::InvalidArg).unwrap_or_default();
-            format!("unknown flag: {flag}\n{usage}")
+            format!("unknown flag: {flag}\n{USAGE}")
         }
         ErrorKind::ValueValidation => {
             let flag = named(ContextKind::InvalidArg).unwrap_or_default();
             let flag = flag.split(' ').next().unwrap_or_default();
             let value = named(ContextKind::InvalidValue).unwrap_or_default();
             let cause = text::number::parse_int(&value, 10).err().unwrap_or_default();
-            format!("invalid argument \"{value}\" for \"{flag}\" flag: {cause}\n{usage}")
+            format!("invalid argument \"{value}\" for \"{flag}\" flag: {cause}\n{USAGE}")
         }
         ErrorKind::InvalidSubcommand => {
             let command = named(ContextKind::InvalidSubcommand).unwrap_or_default();
-            format!("unknown command \"{command}\" for \"cairnctl\"\n{usage}")
+            unknown_command(&command, &asked(error))
         }
         _ => {
             let text = error.to_string();

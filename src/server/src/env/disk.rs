@@ -14,8 +14,10 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use node::env::{Disk, DiskEntry, DiskError, DiskErrorKind};
+use rustix::io::Errno;
 
 pub use file::RealFile;
 
@@ -30,6 +32,8 @@ pub struct FileDisk(Arc<Root>);
 struct Root {
     path: PathBuf,
     log_path: Option<PathBuf>,
+    /// Whether it was said that the room cannot be measured; again only after it could be.
+    blind: AtomicBool,
     _lock: File,
 }
 
@@ -56,7 +60,15 @@ impl FileDisk {
             Err(TryLockError::Error(error)) => return Err(failure("lock", &name, &error)),
         }
         let log_path = log_path.map(Path::to_path_buf);
-        Ok(FileDisk(Arc::new(Root { path: path.to_path_buf(), log_path, _lock: lock })))
+        let path = path.to_path_buf();
+        let root = Root { path, log_path, blind: AtomicBool::new(false), _lock: lock };
+        // A member that cannot see its disk fill up would end by it: that shows at the start.
+        if let Some(log_path) = &root.log_path {
+            let failed = |error| failure("create directory", &log_path.to_string_lossy(), &error);
+            make_directory(log_path).map_err(failed)?;
+        }
+        root.directories().try_for_each(|dir| available_bytes(dir).map(drop))?;
+        Ok(FileDisk(Arc::new(root)))
     }
 
     /// The real path of a path within the data directory.
@@ -126,14 +138,36 @@ impl Disk for FileDisk {
     }
 
     fn available_bytes(&self) -> Option<u64> {
-        let of = |path: &Path| {
-            let stat = rustix::fs::statvfs(path).ok()?;
-            stat.f_bavail.checked_mul(stat.f_frsize)
-        };
-        let root = of(&self.0.path)?;
-        let log = self.0.log_path.as_deref().and_then(of);
-        Some(log.map_or(root, |log| log.min(root)))
+        let measured: Vec<_> = self.0.directories().map(available_bytes).collect();
+        self.0.say_if_blind(measured.iter().find_map(|one| one.as_ref().err()));
+        measured.into_iter().flatten().min()
     }
+}
+
+impl Root {
+    /// The data directory, and the log's where it is another one.
+    fn directories(&self) -> impl Iterator<Item = &Path> {
+        [Some(&self.path), self.log_path.as_ref()].into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// Warns of the first failed measurement after one that went well.
+    fn say_if_blind(&self, error: Option<&DiskError>) {
+        let was_blind = self.blind.swap(error.is_some(), Ordering::Relaxed);
+        if let (Some(error), false) = (error, was_blind) {
+            tracing::warn!(
+                %error,
+                "the room on a disk cannot be measured: if it fills, this member ends; mend the \
+                 directory or its file system"
+            );
+        }
+    }
+}
+
+fn available_bytes(path: &Path) -> Result<u64, DiskError> {
+    let stat = rustix::fs::statvfs(path);
+    let failed = |error: Errno| failure("measure", &path.to_string_lossy(), &error.into());
+    let stat = stat.map_err(failed)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {
@@ -205,6 +239,23 @@ mod tests {
         let names = |path: &Path| entries(path).expect("it is there").len();
         assert_eq!((names(&log), names(&root.join("member"))), (1, 1));
         assert_eq!(disk.list("member/wal").await.expect("listed")[0].name, "0.wal");
+    }
+
+    #[test]
+    fn a_log_s_directory_that_cannot_be_measured_is_warned_of_and_refused_at_the_start() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (root, log) = (dir.path().join("data"), dir.path().join("log"));
+        let disk = FileDisk::open(&root, Some(&log)).expect("it opens");
+        assert!(disk.available_bytes().is_some());
+        fs::remove_dir(&log).expect("it is empty");
+        let blind = |disk: &FileDisk| disk.0.blind.load(Ordering::Relaxed);
+        assert!(!blind(&disk));
+        assert!(disk.available_bytes().is_some(), "the data directory is still looked at");
+        assert!(blind(&disk));
+        drop(disk);
+        fs::write(&log, "x").expect("written");
+        let error = FileDisk::open(&root, Some(&log)).expect_err("a file is in the way");
+        assert!(error.to_string().contains("/log"), "{error}");
     }
 
     #[tokio::test]

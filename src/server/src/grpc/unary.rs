@@ -35,8 +35,9 @@ impl Call {
             }
         };
         if took > slow_call {
-            let (method, origin) = (self.rpc.method().path, self.origin.address);
-            tracing::warn!(method, ?took, ?origin, "request took too long");
+            let method = self.rpc.method().path;
+            let origin = self.origin.address.map(tracing::field::display);
+            tracing::warn!(method, ?took, origin, "request took too long");
         }
         response
     }

@@ -26,10 +26,7 @@ impl SmallDisk {
             Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
             Err(error) => error.to_string(),
         };
-        #[allow(clippy::print_stdout)]
-        {
-            println!("skipped: a small file system cannot be mounted here: {reason}");
-        }
+        super::skipped(&format!("a small file system cannot be mounted here: {reason}"));
         None
     }
 
