@@ -1,15 +1,20 @@
 //! Request streams against the state machine, compared with the naive model.
 //!
 //! The input is a list of steps, six bytes each: what to do, and the seed of the request if it is
-//! one, so that a change of a few bytes changes one step. Beside requests there are flushes,
-//! cleanings, slices of a compaction, and power failures with a recovery from what the backend
-//! kept.
+//! one, so that a change of a few bytes changes one step. Beside requests there are entries that
+//! members propose by themselves, flushes, cleanings, slices of a compaction, and power failures
+//! with a recovery from what the backend kept.
 //!
 //! Held against: every answer, refusal and event is the model's, to the byte and in etcd's text;
-//! so is HashKV at any revision, and what a reader of any kept revision sees; a recovered machine
-//! gives the same answers to the rest of the log.
+//! so is HashKV at any revision, what a reader of any kept revision sees, and the history that a
+//! watcher which is behind is given; a recovered machine gives the same answers to the rest of the
+//! log, and has the same leases, alarms and cluster version.
+//!
+//! Not verified: what a watcher filters and how its answers are cut and acknowledged, the passing
+//! of time on leases, and authentication.
 
 mod answer;
+mod cluster;
 mod member;
 mod reads;
 
@@ -35,26 +40,48 @@ const TXN_OPS_MAX: usize = 128;
 /// # Panics
 /// When the machine and the model differ.
 pub fn run(data: &[u8]) {
+    run_and_see(data, |_| {});
+}
+
+/// As [`run`], and shows each request before it is checked.
+///
+/// # Panics
+/// When the machine and the model differ.
+pub fn run_and_see(data: &[u8], mut see: impl FnMut(&InternalRaftRequest)) {
     let Some((&knobs, data)) = data.split_first() else { return };
     let mut member = Member::new(knobs);
     let mut requests = Generator::new(0, Weights::default());
     for step in data.chunks_exact(STEP_BYTES).take(STEPS_MAX) {
         let seed = step[1..].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
-        match step[0] {
-            0..12 => member.flush(),
-            12..20 => member.clean(),
-            20..32 => member.compact_slice(seed),
-            32..40 => member.crash(seed),
-            40..48 => member.compare_reads(),
+        let mut request = match step[0] {
+            kind @ 0..48 => {
+                disturb(&mut member, kind, seed);
+                continue;
+            }
+            48..52 => cluster::entry(seed),
             _ => {
                 requests.observe(member.oracle().revision(), member.oracle().compacted());
                 requests.reseed(seed);
-                member.request(requests.request());
+                requests.request()
             }
-        }
+        };
+        let id = cluster::identify(&mut request, seed);
+        see(&request);
+        member.request(request, id);
     }
     member.crash(0);
-    member.compare_reads();
+    member.compare_reads(0);
+}
+
+/// A step that is no entry.
+fn disturb(member: &mut Member, kind: u8, seed: u64) {
+    match kind {
+        0..12 => member.flush(),
+        12..20 => member.clean(),
+        20..32 => member.compact_slice(seed),
+        32..40 => member.crash(seed),
+        _ => member.compare_reads(seed),
+    }
 }
 
 /// Checks a request as the API does and compares the verdict with the model's; whether it passes.

@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use fuzz::{Target, memory, mutate};
+use fuzz::memory::Meter;
+use fuzz::{Target, mutate};
 
 use options::Options;
 use progress::{Progress, line};
@@ -30,23 +31,21 @@ fn main() -> ExitCode {
     };
     if let Some(folder) = &options.export {
         let written = targets.iter().try_for_each(|target| export(target, folder));
-        return written
-            .map_or_else(|error| fail(&format!("export: {error}")), |()| ExitCode::SUCCESS);
+        return told(written.map_err(|error| format!("export: {error}")));
     }
     report::install();
     if let Some(path) = &options.file {
         return repeat_file(&targets[0], path);
     }
     if let Some(number) = options.input {
-        return repeat(&targets, options.seed, number);
+        return told(repeat(&targets, options.seed, number));
     }
     let time = Duration::from_secs(options.seconds) / targets.len() as u32;
-    for target in targets {
-        if let Err(text) = fuzz_for(&target, &options, time) {
-            return fail(&text);
-        }
-    }
-    ExitCode::SUCCESS
+    told(targets.iter().try_for_each(|target| fuzz_for(target, &options, time)))
+}
+
+fn told(result: Result<(), String>) -> ExitCode {
+    result.map_or_else(|text| fail(&text), |()| ExitCode::SUCCESS)
 }
 
 fn fail(text: &str) -> ExitCode {
@@ -78,14 +77,13 @@ fn export(target: &Target, folder: &Path) -> std::io::Result<()> {
 
 /// All that is kept and sound, then inputs made of it until the time is over.
 fn fuzz_for(target: &Target, options: &Options, time: Duration) -> Result<(), String> {
-    let corpus = target.corpus().map_err(|error| format!("corpus of {}: {error}", target.name))?;
-    let mut samples = (target.samples)();
-    samples.extend(corpus.into_iter().map(|(_, input)| input));
+    let samples = inputs(target)?;
     for (number, sample) in samples.iter().enumerate() {
         report::begin(target.name, &format!("sample {number}"), sample);
         (target.run)(sample);
     }
-    let before = memory::peak_bytes();
+    let meter = Meter::begin();
+    let judge = |count| judge(target, meter, options.jobs, count);
     let (began, next) = (Instant::now(), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..options.jobs {
@@ -102,16 +100,25 @@ fn fuzz_for(target: &Target, options: &Options, time: Duration) -> Result<(), St
         while began.elapsed() < time {
             std::thread::sleep(Duration::from_millis(100).min(time));
             progress.show(began.elapsed(), next.load(Ordering::Relaxed));
-            grown(target, before, next.load(Ordering::Relaxed))?;
+            judge(next.load(Ordering::Relaxed))?;
         }
         progress.finish();
         Ok::<(), String>(())
     })?;
-    grown(target, before, next.load(Ordering::Relaxed))?;
-    let (count, seconds) = (next.into_inner(), began.elapsed().as_secs_f64());
-    let kept = samples.len();
-    line(&format!("{}: {kept} kept, {count} made in {seconds:.1} s, no failure", target.name));
+    let count = next.into_inner();
+    judge(count)?;
+    if count == 0 {
+        return Err(format!("{}: no input was made in {time:?}: give it more time", target.name));
+    }
+    let (kept, seconds) = (samples.len(), began.elapsed().as_secs_f64());
+    let mib = meter.map_or(0, |meter| meter.grown() >> 20);
+    let made = format!("{count} made in {seconds:.1} s, {mib} MiB more memory");
+    line(&format!("{}: {kept} kept, {made}, no failure", target.name));
     Ok(())
+}
+
+fn inputs(target: &Target) -> Result<Vec<Vec<u8>>, String> {
+    target.inputs().map_err(|error| format!("corpus of {}: {error}", target.name))
 }
 
 fn run_one(target: &Target, seed: u64, number: u64, samples: &[Vec<u8>]) {
@@ -120,23 +127,17 @@ fn run_one(target: &Target, seed: u64, number: u64, samples: &[Vec<u8>]) {
     (target.run)(&input);
 }
 
-/// Refuses a target that holds far more memory than its short inputs can need.
-fn grown(target: &Target, before: Option<u64>, number: u64) -> Result<(), String> {
-    let grown = memory::peak_bytes().zip(before).map_or(0, |(now, before)| now - before);
-    if grown <= memory::GROWTH_BYTES_MAX {
-        return Ok(());
-    }
-    let mib = grown >> 20;
-    Err(format!("{}: an input before number {number} took {mib} MiB of memory", target.name))
+/// Refuses a target that takes far more memory than its short inputs can need.
+fn judge(target: &Target, meter: Option<Meter>, jobs: usize, count: u64) -> Result<(), String> {
+    let Some(meter) = meter else { return Ok(()) };
+    let verdict = meter.judge(target.thread_mib_max << 20, jobs as u64);
+    verdict.map_err(|text| format!("{}: an input before number {count} {text}", target.name))
 }
 
-fn repeat(targets: &[Target], seed: u64, number: u64) -> ExitCode {
+fn repeat(targets: &[Target], seed: u64, number: u64) -> Result<(), String> {
     for target in targets {
-        let corpus = target.corpus().unwrap_or_default();
-        let mut samples = (target.samples)();
-        samples.extend(corpus.into_iter().map(|(_, input)| input));
-        run_one(target, seed, number, &samples);
+        run_one(target, seed, number, &inputs(target)?);
         line(&format!("{}: input {number} of seed {seed} breaks nothing", target.name));
     }
-    ExitCode::SUCCESS
+    Ok(())
 }

@@ -26,8 +26,17 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pub export: Option<std::path::PathBuf>,
     /// Threads.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = threads)]
     pub jobs: usize,
+}
+
+/// Without a thread a run would make no input and pass.
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("there must be at least one thread".to_owned()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(format!("not a number of threads: {error}")),
+    }
 }
 
 impl Options {
@@ -44,5 +53,19 @@ impl Options {
             return Err(format!("no target {name:?}; there are {}", names.join(", ")));
         }
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_a_thread_is_refused() {
+        let jobs = |count| Options::try_parse_from(["fuzz", "--jobs", count]);
+        assert_eq!(jobs("3").map(|options| options.jobs).ok(), Some(3));
+        let told = jobs("0").expect_err("no thread").to_string();
+        assert!(told.contains("there must be at least one thread"), "{told}");
+        assert!(jobs("some").is_err());
     }
 }

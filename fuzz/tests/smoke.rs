@@ -6,43 +6,58 @@ use fuzz::{TARGETS, Target, mutate};
 /// Inputs made for each fuzzer.
 const INPUTS: u64 = 1_500;
 
-fn smoke(name: &str) {
-    let found = TARGETS.iter().find(|target| target.name == name);
-    let Target { run, samples, .. } = found.expect("a fuzzer of this name");
-    let corpus = found.expect("a fuzzer of this name").corpus().expect("a folder of kept inputs");
-    assert!(!corpus.is_empty(), "nothing is kept for {name}");
-    for (_, input) in &corpus {
-        run(input);
-    }
-    let mut samples = samples();
-    samples.iter().for_each(|sample| run(sample));
-    samples.extend(corpus.into_iter().map(|(_, input)| input));
+fn smoke(target: &Target) {
+    let corpus = target.corpus().expect("a folder of kept inputs");
+    assert!(!corpus.is_empty(), "nothing is kept for {}", target.name);
+    let inputs = target.inputs().expect("a folder of kept inputs");
+    assert!(inputs.len() > corpus.len(), "{} has no sound input", target.name);
+    inputs.iter().for_each(|input| (target.run)(input));
     for number in 0..INPUTS {
-        run(&mutate::input(1, number, &samples));
+        (target.run)(&mutate::input(1, number, &inputs));
     }
 }
 
-#[test]
-fn request_streams_answer_as_the_model_does() {
-    smoke("machine");
+/// A test of each fuzzer, and one that none is left out.
+macro_rules! smoke {
+    ($($test:ident: $name:literal),* $(,)?) => {
+        $(
+            #[test]
+            fn $test() {
+                let found = TARGETS.iter().find(|target| target.name == $name);
+                smoke(found.expect("a fuzzer of this name"));
+            }
+        )*
+
+        #[test]
+        fn no_fuzzer_is_left_out() {
+            assert_eq!(TARGETS.map(|target| target.name), [$($name),*]);
+        }
+    };
+}
+
+smoke! {
+    request_streams_answer_as_the_model_does: "machine",
+    request_bytes_never_panic: "requests",
+    log_bytes_never_panic: "wal",
+    peer_bytes_never_panic: "peer",
+    snapshot_files_never_panic: "bbolt",
 }
 
 #[test]
-fn request_bytes_never_panic() {
-    smoke("requests");
+#[should_panic(expected = "an input that was made")]
+fn a_failure_of_one_made_input_is_a_failure() {
+    let samples = || vec![b"sound".to_vec()];
+    let run = |input: &[u8]| assert!(input.len() < 3_500, "an input that was made");
+    smoke(&Target { samples, run, ..TARGETS[0] });
 }
 
 #[test]
-fn log_bytes_never_panic() {
-    smoke("wal");
-}
-
-#[test]
-fn snapshot_files_never_panic() {
-    smoke("bbolt");
-}
-
-#[test]
-fn peer_bytes_never_panic() {
-    smoke("peer");
+#[should_panic(expected = "a sound input")]
+fn a_failure_of_a_sound_input_is_a_failure() {
+    let samples = || vec![b"sound".to_vec()];
+    smoke(&Target {
+        samples,
+        run: |input| assert_ne!(input, b"sound", "a sound input"),
+        ..TARGETS[0]
+    });
 }

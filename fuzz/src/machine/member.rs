@@ -20,6 +20,8 @@ const SLICE_KEYS_MAX: u64 = 4;
 struct Entry {
     request: InternalRaftRequest,
     data: Bytes,
+    /// The name under which the proposer waits for the answer.
+    id: u64,
     outcome: Outcome,
     events: Vec<Event>,
 }
@@ -59,7 +61,7 @@ impl Member {
     }
 
     /// Answers a request as the API of a lone member does.
-    pub fn request(&mut self, mut request: InternalRaftRequest) {
+    pub fn request(&mut self, mut request: InternalRaftRequest, id: u64) {
         if let Some(grant) = request.lease_grant.as_mut().filter(|grant| grant.id == 0) {
             // The API draws an id before it proposes.
             grant.id = 0x5eed;
@@ -73,7 +75,7 @@ impl Member {
         };
         match is_read {
             true => self.read(&request),
-            false => self.propose(request),
+            false => self.propose(request, id),
         }
     }
 
@@ -93,12 +95,12 @@ impl Member {
         assert_eq!(ours, theirs, "{request:?}");
     }
 
-    fn propose(&mut self, request: InternalRaftRequest) {
+    fn propose(&mut self, request: InternalRaftRequest, id: u64) {
         let reply = self.oracle.apply(&request);
         self.oracle.check();
         let data = payload(&request);
         let outcome = of_model(reply.response);
-        self.log.push(Entry { request, data, outcome, events: reply.events });
+        self.log.push(Entry { request, data, id, outcome, events: reply.events });
         self.apply_next();
     }
 
@@ -110,6 +112,7 @@ impl Member {
         let applied = self.machine.apply(&committed);
         assert_eq!(self.machine.store().fault(), None, "memory does not fail");
         assert_eq!(of_machine(&applied, &entry.request), entry.outcome, "{:?}", entry.request);
+        assert_eq!(applied.request, entry.id, "{:?}", entry.request);
         let told = told(&mut self.machine, &applied);
         assert_eq!(told, entry.events, "{:?}", entry.request);
     }
@@ -149,9 +152,15 @@ impl Member {
     }
 
     /// Everything that a reader can see, at every kept revision, against the model.
-    pub fn compare_reads(&mut self) {
-        reads::compare(&self.machine.store_mut().view(), &self.oracle);
+    pub fn compare_reads(&mut self, seed: u64) {
+        let view = self.machine.store_mut().view();
+        reads::compare(&view, &self.oracle);
+        reads::compare_history(&view, &self.oracle, seed);
         reads::compare_leases(self.machine.leases(), &self.oracle);
+        assert_eq!(self.machine.alarms().list(0), self.oracle.alarms());
+        let mut versions = self.log.iter().rev().map(|entry| &entry.request.cluster_version_set);
+        let version = versions.find_map(|set| set.as_ref().map(|set| set.ver.as_str()));
+        assert_eq!(self.machine.cluster_version(), version.unwrap_or_default());
     }
 }
 

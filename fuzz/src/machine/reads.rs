@@ -9,7 +9,7 @@ use mvcc::{BackendSnapshot, View};
 use proto::etcdserverpb::RangeRequest;
 use state::Leases;
 
-use super::answer::of_keys;
+use super::answer::{event, of_keys};
 
 /// Revisions, from the newest down, whose hash is compared in one go.
 const HASHES_MAX: usize = 6;
@@ -38,10 +38,31 @@ pub fn compare<S: BackendSnapshot>(view: &View<S>, oracle: &Oracle) {
     }
 }
 
+/// The history from some kept revision on, in parts of some size, as a watcher catches up.
+pub fn compare_history<S: BackendSnapshot>(view: &View<S>, oracle: &Oracle, seed: u64) {
+    let (compacted, last) = (oracle.compacted(), oracle.revision());
+    let first = compacted.max(1) + 1;
+    let bytes_max = [1, 100, 500, usize::MAX][seed as usize % 4];
+    let mut from = first + (seed >> 2) as i64 % (last - first + 2).max(1);
+    if compacted > 0 {
+        assert!(view.read_revisions(compacted - 1, last, bytes_max).is_err(), "{compacted}");
+    }
+    while from <= last {
+        let part = view.read_revisions(from, last, bytes_max).expect("the history is kept");
+        assert!((from..=last).contains(&part.through), "{} of {from}..={last}", part.through);
+        let previous = |it: &mvcc::Event| view.previous(it).expect("memory does not fail");
+        let ours = part.events.iter().map(|it| (it.revision().main, event(it, previous(it))));
+        let theirs = oracle.events(from, part.through);
+        assert_eq!(ours.collect::<Vec<_>>(), theirs, "from {from} to {}", part.through);
+        from = part.through + 1;
+    }
+}
+
 /// All leases and the keys on them.
 pub fn compare_leases(leases: &Leases, oracle: &Oracle) {
-    let ours = leases.iter().map(|(id, lease)| (id.get(), lease.ttl_seconds));
-    let theirs = oracle.leases().map(|(id, lease)| (id, lease.ttl));
+    let ours = leases.iter();
+    let ours = ours.map(|(id, lease)| (id.get(), lease.ttl_seconds, lease.remaining_seconds));
+    let theirs = oracle.leases().map(|(id, lease)| (id, lease.ttl, lease.remaining_ttl));
     assert_eq!(ours.collect::<Vec<_>>(), theirs.collect::<Vec<_>>());
     for (id, lease) in leases.iter() {
         let keys: Vec<Bytes> = lease.keys().cloned().collect();

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use base::checksum::crc32c_append;
 use wal::Op;
 
+use super::history::Place;
+
 /// Name and content.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
@@ -42,7 +44,7 @@ fn file<'a>(files: &'a mut Files, name: &str) -> &'a mut Vec<u8> {
 }
 
 /// Does the damage that the input describes, four bytes each: segment, offset (two bytes), the new
-/// byte; then makes the checksums of all records true again where their frames can still be walked.
+/// byte.
 pub fn damaged(mut files: Files, data: &[u8]) -> Files {
     let names: Vec<String> = files.keys().cloned().collect();
     for damage in data.chunks_exact(4) {
@@ -50,12 +52,57 @@ pub fn damaged(mut files: Files, data: &[u8]) -> Files {
         let offset = usize::from(u16::from_be_bytes([damage[1], damage[2]])) % file.len();
         file[offset] = damage[3];
     }
-    let believed = data.len() % 4 != 3;
-    if believed {
-        let mut chain = 0;
-        files.values_mut().for_each(|file| mend(file, &mut chain));
+    files
+}
+
+/// Makes the checksums of all records true again where their frames can still be walked.
+pub fn believe(files: &mut Files) {
+    let mut chain = 0;
+    files.values_mut().for_each(|file| mend(file, &mut chain));
+}
+
+/// Kinds of [`torn`].
+pub const TEARS: u8 = 5;
+/// Bytes behind the end of the log that a tear may hit.
+const BEHIND_BYTES: usize = 16;
+const SECTOR_BYTES: usize = 512;
+
+/// Damages the files in one place: everything from there on is zero, or missing, or something else;
+/// or one sector is zero; or one byte is another. The input says which, and how far before the end
+/// of the log: half of the time in its last bytes, where a crash tears.
+pub fn torn(mut files: Files, end: Place<'_>, [kind, high, low]: [u8; 3]) -> Files {
+    let back = usize::from(if kind & 0x80 == 0 { 0 } else { high }) << 8 | usize::from(low);
+    let (name, at) = back_from(&files, end, back);
+    let file = file(&mut files, &name);
+    let at = at.min(file.len() - 1);
+    let sector_end = (at / SECTOR_BYTES + 1) * SECTOR_BYTES;
+    let used = end.1.clamp(at + 1, file.len());
+    match kind % TEARS {
+        0 => file[at..].fill(0),
+        1 => file.truncate(at),
+        2 => file[at..used].iter_mut().for_each(|byte| *byte ^= high | 1),
+        3 => file[at..sector_end.min(used)].fill(0),
+        _ => file[at] ^= high | 1,
     }
     files
+}
+
+/// The byte so many before one that lies a little behind the end; in earlier segments too.
+fn back_from(files: &Files, end: Place<'_>, back: usize) -> (String, usize) {
+    let length = |name: &str, file: &Vec<u8>| match name == end.0 {
+        true => end.1 + BEHIND_BYTES,
+        false => file.len(),
+    };
+    let total: usize = files.iter().map(|(name, file)| length(name, file)).sum();
+    let mut back = back % total;
+    for (name, file) in files.iter().rev() {
+        let len = length(name, file);
+        if back < len {
+            return (name.clone(), len - 1 - back);
+        }
+        back -= len;
+    }
+    unreachable!("{back} bytes before the begin of the log")
 }
 
 /// A record is `08 type 10 crc [1a len data]`; a checksum record states the chain so far.

@@ -1,0 +1,43 @@
+//! Which values the fields of requests are given by the inputs of the machine's fuzzer: all of what
+//! the model's generator is audited for, drawn anew at each step, and what is not a client's.
+
+use fuzz::{TARGETS, machine, mutate};
+use model::Audit;
+use prost::Message;
+
+/// Inputs that are made.
+const INPUTS: u64 = 150;
+
+const MESSAGES: [&str; 17] = [
+    "etcdserverpb.RequestHeader",
+    "etcdserverpb.RangeRequest",
+    "etcdserverpb.PutRequest",
+    "etcdserverpb.DeleteRangeRequest",
+    "etcdserverpb.TxnRequest",
+    "etcdserverpb.Compare",
+    "etcdserverpb.RequestOp",
+    "etcdserverpb.CompactionRequest",
+    "etcdserverpb.LeaseGrantRequest",
+    "etcdserverpb.LeaseRevokeRequest",
+    "etcdserverpb.LeaseCheckpointRequest",
+    "etcdserverpb.LeaseCheckpoint",
+    "etcdserverpb.AlarmRequest",
+    "membershippb.ClusterVersionSetRequest",
+    "membershippb.ClusterMemberAttrSetRequest",
+    "membershippb.Attributes",
+    "membershippb.DowngradeInfoSetRequest",
+];
+
+#[test]
+fn every_field_of_every_request_is_varied() {
+    let inputs = TARGETS[0].inputs().expect("a folder of kept inputs");
+    let made = (0..INPUTS).map(|number| mutate::input(1, number, &inputs));
+    let mut audit = Audit::default();
+    for input in inputs.iter().cloned().chain(made) {
+        machine::run_and_see(&input, |request| {
+            audit.record("etcdserverpb.InternalRaftRequest", &request.encode_to_vec());
+        });
+    }
+    let gaps = audit.gaps(&MESSAGES);
+    assert!(gaps.is_empty(), "not varied:\n{}\nall:\n{}", gaps.join("\n"), audit.report(&MESSAGES));
+}
