@@ -346,6 +346,9 @@ impl<E: Env> Applier<E> {
 
     fn flushed(&mut self, index: Index, revision: i64) {
         self.note_flushed(index, revision);
+        if self.stops_faulty() {
+            return;
+        }
         // Under steady load a cut is always due. A cleaning goes before it while memory has room
         // for what is applied meanwhile, or space would never come back.
         if self.machine.store().unflushed_bytes() < self.knobs.unflushed_bytes_max / 2 {

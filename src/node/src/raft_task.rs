@@ -225,32 +225,33 @@ impl<E: Env> Driver<E> {
     }
 
     fn on_notice(&mut self, notice: Notice) {
-        let raft = &mut self.task.raft;
         match notice {
             Notice::Persisted { token, term, vote } => {
-                raft.persisted(token);
+                self.task.raft.persisted(token);
                 observe(&self.task.env, || {
                     let last = self.task.raft.status().stable;
                     Event::Synced { last, term, vote }
                 });
             }
             Notice::Applied(index) => {
-                raft.applied(index);
-                if self.suspect && !raft.status().suspect {
+                self.task.raft.applied(index);
+                if self.suspect && !self.task.raft.status().suspect {
                     self.suspect = false;
                     let _stopped = self.task.log.send(Job::ClearSuspect);
                 }
             }
             Notice::Configure { index, change, removed, answer } => {
+                // What was counted so far was counted by the voters so far.
+                self.carry_out();
                 self.task.removed.extend(removed);
                 // While a configuration may change, reads go through the quorum again.
                 self.task.shared.set_sole_leader(false);
                 let change = change.unwrap_or_else(crate::convert::without_effect);
-                let state = raft.apply_configuration(&change);
+                let state = self.task.raft.apply_configuration(&change);
                 self.learn_configuration(index, &state);
                 let _gone = answer.send(state);
             }
-            Notice::Fetched { fetch, entries } => raft.fetched(fetch, entries),
+            Notice::Fetched { fetch, entries } => self.task.raft.fetched(fetch, entries),
             other => self.on_snapshot_notice(other),
         }
     }

@@ -38,6 +38,9 @@ impl<E: Env> Applier<E> {
     /// cleaning too.
     pub(super) fn cleaned(&mut self, cleaned: &mvcc::Cleaned) {
         self.note_cleaned(cleaned);
+        if self.stops_faulty() {
+            return;
+        }
         self.views.publish(&mut self.machine, false);
         self.flush_if_due();
         self.clean_if_worth();

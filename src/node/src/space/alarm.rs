@@ -3,8 +3,11 @@
 //!
 //! The alarm goes through the log, so all members refuse alike. etcd never takes an alarm back by
 //! itself, so neither does a cluster in which a member of etcd answers: its operator expects to do
-//! it. A member that does not answer must not keep writes refused.
+//! it. A member that does not answer must not keep writes refused: once it has been away for a
+//! while, or was removed, the leader takes its alarm back. It raises it anew if it comes back and
+//! is still low.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::{Instant, MemberId, mark};
@@ -18,12 +21,22 @@ use crate::raft_task::input::Command;
 
 /// How long an attempt to hand leadership over is left alone.
 const HAND_OVER_RETRY: Duration = Duration::from_secs(10);
+/// Time without a connection after which a member's disk is nobody's concern.
+const ABSENCE: Duration = Duration::from_secs(10);
+
+/// What is remembered from look to look.
+#[derive(Default)]
+struct Memory {
+    handed_over: Option<Instant>,
+    /// Since when an alarmed member has had no connection.
+    absent: BTreeMap<MemberId, Instant>,
+}
 
 /// Runs until the member stops.
 pub(crate) async fn run<E: Env>(api: Api<E>) {
     let inner = &api.inner;
     let mut timer = inner.env.sleep_until(inner.env.now() + PERIOD);
-    let mut handed_over = None;
+    let mut memory = Memory::default();
     loop {
         tokio::select! {
             biased;
@@ -35,11 +48,11 @@ pub(crate) async fn run<E: Env>(api: Api<E>) {
         match inner.room.is_low() {
             true => {
                 raise(&api).await;
-                step_aside(&api, &mut handed_over).await;
+                step_aside(&api, &mut memory).await;
             }
             false => {
-                handed_over = None;
-                take_back(&api).await;
+                memory.handed_over = None;
+                take_back(&api, &mut memory).await;
             }
         }
     }
@@ -62,40 +75,49 @@ async fn raise<E: Env>(api: &Api<E>) {
 }
 
 /// Leads no longer, if there is a member with room that follows well.
-async fn step_aside<E: Env>(api: &Api<E>, handed_over: &mut Option<Instant>) {
+async fn step_aside<E: Env>(api: &Api<E>, memory: &mut Memory) {
     let inner = &api.inner;
-    let is_recent = handed_over.is_some_and(|at| inner.env.now() < at + HAND_OVER_RETRY);
+    let is_recent = memory.handed_over.is_some_and(|at| inner.env.now() < at + HAND_OVER_RETRY);
     if inner.shared.role() != Role::Leader || is_recent {
         return;
     }
-    *handed_over = Some(inner.env.now());
+    memory.handed_over = Some(inner.env.now());
     // A member that stops takes no command, and needs none.
     let _stopping = inner.commands.send(Command::StepAside { avoid: alarmed(api) }).await;
 }
 
-/// Takes this member's alarm back when neither disk nor quota is a reason for it any more. Who was
-/// removed takes nothing back: for them the leader does.
-async fn take_back<E: Env>(api: &Api<E>) {
+/// Takes this member's alarm back when neither disk nor quota is a reason for it any more; a leader
+/// does so for those who cannot.
+async fn take_back<E: Env>(api: &Api<E>, memory: &mut Memory) {
     let own = api.inner.member;
-    let leads = api.inner.shared.role() == Role::Leader;
     let mut due = alarmed(api);
-    due.retain(|&member| member == own || leads && !is_member(api, member));
+    memory.absent.retain(|member, _| due.contains(member));
+    due.retain(|&member| member == own || is_away(api, memory, member));
     if due.is_empty() || !has_quota(api) || !is_without_etcd(api).await {
         return;
     }
     for member in due {
         mark!("space: NOSPACE taken back");
         if api.propose_nospace(member, AlarmAction::Deactivate).await.is_ok() {
-            let whose = if member == own { "" } else { " of a removed member" };
+            let whose = if member == own { "" } else { " of a member that is gone" };
             let what = format!("the alarm NOSPACE{whose} was taken back");
             api.inner.env.warn(&format!("there is room for writes again: {what}"));
         }
     }
 }
 
-fn is_member<E: Env>(api: &Api<E>, id: MemberId) -> bool {
-    let rest = api.inner.views.load().rest.clone();
-    rest.members.iter().any(|member| member.member_id() == id)
+/// Whether this member leads and an alarmed one was removed or has been away for a while.
+fn is_away<E: Env>(api: &Api<E>, memory: &mut Memory, id: MemberId) -> bool {
+    let inner = &api.inner;
+    let is_there = inner.env.net().connected_since(id).is_some();
+    if inner.shared.role() != Role::Leader || is_there {
+        memory.absent.remove(&id);
+        return false;
+    }
+    let rest = inner.views.load().rest.clone();
+    let is_member = rest.members.iter().any(|member| member.member_id() == id);
+    let since = *memory.absent.entry(id).or_insert(inner.env.now());
+    !is_member || inner.env.now() >= since + ABSENCE
 }
 
 /// Whether the store is so far below its quota that the largest request fits, with an eighth of the
