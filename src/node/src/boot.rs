@@ -14,8 +14,8 @@ use self::identity::Identity;
 pub use self::join::JoinError;
 pub use self::start::Node;
 use crate::config::NodeConfig;
-use crate::env::{DiskError, Env, Net};
-use crate::marker::{self, MarkerError};
+use crate::env::{DiskError, DiskErrorKind, Env, Net};
+use crate::marker::{self, Marker, MarkerError};
 
 /// Why a member cannot start. Nothing was lost; each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,13 @@ pub enum BootError {
          member; start it with the --initial-cluster it was created with, or delete the directory"
     )]
     NoLog(MemberId),
+    /// The directory had a log and has none any more.
+    #[error(
+        "the data directory of member {0} has lost its log (member/wal, or what --wal-dir names): \
+         starting empty would deny what this member acknowledged; bring the log back, or restore a \
+         snapshot; in a cluster, remove this member, delete its data directory, and add it again"
+    )]
+    LostLog(MemberId),
     /// The running cluster does not let the member in.
     #[error(transparent)]
     Join(#[from] JoinError),
@@ -69,26 +76,52 @@ pub enum BootError {
 /// # Errors
 /// See [`BootError`].
 pub async fn boot<E: Env>(env: E, config: NodeConfig) -> Result<Node<E>, BootError> {
-    let identity = match marker::read(env.disk()).await? {
+    let (identity, marker) = match marker::read(env.disk()).await? {
         Some(marker) => {
             let identity = Identity::of_marker(&config, &marker)?;
-            // The marker may have outlived the log; or the log was never begun.
-            if !recover::has_log(&env).await? {
-                identity::refuse_a_second_bootstrap(&env, &config, identity.member).await?;
-            }
-            identity
+            require_log(&env, &config, &identity, &marker).await?;
+            (identity, marker)
         }
         None => {
             let identity = Identity::of_first_start(&env, &config).await?;
-            marker::write(env.disk(), &identity.marker(&config)).await?;
-            identity
+            let marker = identity.marker(&config);
+            marker::write(env.disk(), &marker).await?;
+            (identity, marker)
         }
     };
     env.net().identify(identity.member, identity.cluster);
     env.net().introduce(identity.met.clone());
     let recovered = recover::recover(&env, &config, &identity).await?;
+    note_log(&env, marker).await?;
     if recovered.machine.members().is_removed(identity.member) {
         return Err(BootError::Removed(identity.member));
     }
     Ok(start::start(env, config, identity, recovered))
+}
+
+/// The marker may have outlived the log; or the log was never begun.
+async fn require_log<E: Env>(
+    env: &E,
+    config: &NodeConfig,
+    identity: &Identity,
+    marker: &Marker,
+) -> Result<(), BootError> {
+    if recover::has_log(env).await? {
+        return Ok(());
+    }
+    if marker.log_begun {
+        return Err(BootError::LostLog(identity.member));
+    }
+    identity::refuse_a_second_bootstrap(env, config, identity.member).await
+}
+
+/// Records that there is a log, once. A full disk only puts it off.
+async fn note_log<E: Env>(env: &E, marker: Marker) -> Result<(), BootError> {
+    if marker.log_begun {
+        return Ok(());
+    }
+    match marker::write(env.disk(), &Marker { log_begun: true, ..marker }).await {
+        Err(MarkerError::Disk(error)) if error.kind == DiskErrorKind::NoSpace => Ok(()),
+        done => done.map_err(BootError::Marker),
+    }
 }

@@ -39,6 +39,10 @@ pub struct Marker {
     /// Whether the member joined a running cluster: its log then begins empty.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub joined: bool,
+    /// Whether a log was begun: from then on a directory without one has lost it. Absent until the
+    /// first start is done, and in older directories.
+    #[serde(rename = "log-begun", default, skip_serializing_if = "core::ops::Not::not")]
+    pub log_begun: bool,
 }
 
 /// Why a data directory cannot be used.
@@ -82,6 +86,7 @@ impl Marker {
             name: None,
             cluster_token: None,
             joined: false,
+            log_begun: false,
         }
     }
 
@@ -170,7 +175,7 @@ mod tests {
         let marker = Marker::new(ClusterId(0xabc), MemberId(0x12));
         let text = serde_json::to_vec(&marker).expect("plain data");
         assert_eq!(parse(&text), Ok(marker.clone()));
-        let joined = Marker { joined: true, name: Some("m".into()), ..marker };
+        let joined = Marker { joined: true, name: Some("m".into()), log_begun: true, ..marker };
         let text = serde_json::to_vec(&joined).expect("plain data");
         assert_eq!(parse(&text), Ok(joined));
         let newer = br#"{"format":2,"created-by":"cairn 9","surprise":[1]}"#;

@@ -126,6 +126,20 @@ async fn a_directory_of_another_cluster_or_a_newer_format_is_refused_unchanged()
     assert!(contents(&member.dir) == before, "the directory was changed");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_without_its_log_is_refused_unchanged() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut member = new_member(dir.path());
+    let elsewhere = dir.path().join("log-elsewhere");
+    let kept = member.arguments.clone();
+    member.arguments.push(format!("--wal-dir={}", elsewhere.display()));
+    used(&member).await;
+    let before = contents(&member.dir);
+    member.arguments = kept;
+    check(&refusal(&member), &["has lost its log", "--wal-dir", "restore a snapshot"]);
+    assert!(contents(&member.dir) == before, "the directory was changed");
+}
+
 #[test]
 fn a_directory_that_etcd_made_is_refused_unchanged_with_the_way_to_import_it() {
     let dir = tempfile::tempdir().expect("a temporary directory");

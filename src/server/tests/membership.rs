@@ -107,8 +107,8 @@ async fn a_member_that_lost_its_log_and_kept_its_marker_is_refused() {
     let before = victim.log().len();
     assert_eq!(victim.start().wait(PATIENCE).code(), Some(1), "{}", victim.log());
     let log = victim.log().split_off(before);
-    let words = format!("member {own:x} has already been bootstrapped, with data that is not in");
-    assert!(log.contains(&words) && log.contains("member remove"), "{log}");
+    let words = format!("the data directory of member {own:x} has lost its log");
+    assert!(log.contains(&words) && log.contains("remove this member"), "{log}");
     assert_eq!(fs::read(victim.dir.join("cairn.json")).expect("it is there"), marker);
     assert!(!victim.dir.join("member/wal").exists(), "a refusal begins no log");
 }

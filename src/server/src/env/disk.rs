@@ -130,6 +130,10 @@ impl Disk for FileDisk {
     }
 
     async fn create_dir(&self, dir: &str) -> Result<(), DiskError> {
+        if let Some((parent, _)) = dir.rsplit_once('/') {
+            // Where the log lives elsewhere, the directory above it is in the data directory still.
+            self.attempt("create directory", parent, make_directory)?;
+        }
         self.attempt("create directory", dir, make_directory)
     }
 
@@ -170,8 +174,17 @@ fn available_bytes(path: &Path) -> Result<u64, DiskError> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
+/// Makes a directory and those above it that are missing, whose names are durable then: nothing in
+/// them would be otherwise.
 fn make_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let is_missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for dir in missing {
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn entries(dir: &Path) -> io::Result<Vec<DiskEntry>> {
