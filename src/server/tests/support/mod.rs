@@ -32,7 +32,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// keeps to itself what a test that passes has printed.
 ///
 /// # Panics
-/// When `CAIRN_SKIP_NOTHING` is set, as `.ci/run` does for root.
+/// When `CAIRN_SKIP_NOTHING` is set, as `.ci/run` does where it can.
 pub fn skipped(why: &str) {
     let strict = std::env::var_os("CAIRN_SKIP_NOTHING").is_some_and(|value| !value.is_empty());
     assert!(!strict, "CAIRN_SKIP_NOTHING is set, and this test cannot run here: {why}");
