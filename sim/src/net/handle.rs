@@ -206,7 +206,7 @@ impl Net for SimNet {
         let world = self.life.world();
         loop {
             world.clock.sleep(REDIAL_TIME).await;
-            let known = lock(&self.receivers.known).named().clone();
+            let known: Vec<MemberId> = lock(&self.receivers.known).all().collect();
             let net = lock(&world.net);
             let by = known.into_iter().find(|&id| {
                 net.number(id).is_some_and(|by| net.turns_away(by, self.life.member()))

@@ -2,7 +2,8 @@
 //! publishes one view for the batch, and only then answers whoever waits.
 //!
 //! It owns the state machine; others ask it through [`Work::Query`]. It waits for nothing but the
-//! Raft task's word on a configuration, and the flusher when too much is not yet in the backend.
+//! log writer and the Raft task where the configuration changes, and the flusher when too much is
+//! not yet in the backend.
 
 mod clean;
 mod install;
@@ -89,6 +90,9 @@ pub(crate) struct Applier<E: Env> {
     pub cut: Index,
     /// Whether a cut or a cleaning is with the flusher; it never has more than one of them.
     pub is_flusher_busy: bool,
+    /// Whether a change of the configuration could not be followed because the member stops: what
+    /// is committed behind it is for the next start.
+    pub stopping: bool,
     /// Work that arrived while the applier waited for the flusher.
     pub backlog: VecDeque<Work<E>>,
 }
@@ -110,6 +114,7 @@ impl<E: Env> Applier<E> {
                 return;
             }
             match work {
+                Work::Entries(_) | Work::Install(_) if self.stopping => {}
                 Work::Entries(entries) => self.apply_all(entries).await,
                 Work::Query(query) => query(&mut self.machine),
                 Work::Flushed { index, revision } => self.flushed(index, revision),
@@ -128,7 +133,7 @@ impl<E: Env> Applier<E> {
             self.wait_for_room().await;
             dawdle(&self.env, "apply: late").await;
             self.apply_batch(entries).await;
-            if self.stops_faulty() {
+            if self.stopping || self.stops_faulty() {
                 return;
             }
             self.sweep();
@@ -150,7 +155,10 @@ impl<E: Env> Applier<E> {
         for entry in entries {
             batch.last = entry.index;
             let applied = self.apply(&entry).await;
-            let Some(applied) = applied else { return };
+            let Some(applied) = applied else {
+                self.stopping = true;
+                return;
+            };
             self.collect(&mut batch, &entry, applied);
         }
         if !self.stops_faulty() {

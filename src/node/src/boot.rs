@@ -16,6 +16,7 @@ pub use self::start::Node;
 use crate::config::NodeConfig;
 use crate::env::{DiskError, DiskErrorKind, Env, Net};
 use crate::marker::{self, Marker, MarkerError};
+use crate::snapshots::store;
 
 /// Why a member cannot start. Nothing was lost; each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +110,7 @@ async fn require_log<E: Env>(
     if recover::has_log(env).await? {
         return Ok(());
     }
-    if marker.log_begun {
+    if marker.log_begun || store::has_restored(env).await? {
         return Err(BootError::LostLog(identity.member));
     }
     identity::refuse_a_second_bootstrap(env, config, identity.member).await

@@ -40,7 +40,7 @@ pub struct Marker {
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub joined: bool,
     /// Whether a log was begun: from then on a directory without one has lost it. Absent until the
-    /// first start is done, and in older directories.
+    /// first start is done, and in older directories until their next start.
     #[serde(rename = "log-begun", default, skip_serializing_if = "core::ops::Not::not")]
     pub log_begun: bool,
 }

@@ -74,7 +74,8 @@ impl<E: Env> Api<E> {
         let stay: Vec<MemberId> = stay.map(|m| m.member_id()).filter(|&id| id != own).collect();
         let lists = join_all(stay.iter().map(|&id| self.members_of(id))).await;
         let know = lists.iter().flatten().filter(|members| !members.contains(&own)).count();
-        know > stay.len() / 2
+        // One that was never fed knows of nobody, and nobody counts on it.
+        stay.is_empty() || know > stay.len() / 2
     }
 
     async fn members_of(&self, peer: MemberId) -> Option<Vec<MemberId>> {

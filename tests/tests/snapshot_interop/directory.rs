@@ -16,7 +16,7 @@ use tests::go;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process that ends with the test.
-struct Started(Child);
+pub(super) struct Started(Child);
 
 impl Drop for Started {
     fn drop(&mut self) {
@@ -28,7 +28,7 @@ impl Drop for Started {
 
 impl Started {
     /// Starts a server, ours or etcd's, as this member; its lines go to `log`.
-    fn start(program: &Path, member: &Member, log: &Path) -> Started {
+    pub(super) fn start(program: &Path, member: &Member, log: &Path) -> Started {
         let mut command = Command::new(program);
         command.args(["--name", &member.name, "--data-dir"]).arg(&member.data_dir);
         for flag in ["--listen-client-urls", "--advertise-client-urls"] {
@@ -43,7 +43,7 @@ impl Started {
         Started(command.spawn().expect("it was built"))
     }
 
-    fn wait(&mut self, log: &Path) -> ExitStatus {
+    pub(super) fn wait(&mut self, log: &Path) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.0.try_wait().expect("it is our child") {
@@ -57,7 +57,7 @@ impl Started {
 }
 
 /// Every file below a directory, to the byte.
-fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(super) fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(dir).expect("it is there") {
         let path = entry.expect("it is listed").path();

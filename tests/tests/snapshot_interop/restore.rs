@@ -7,8 +7,11 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
+use tests::binaries::built;
 use tests::cluster::{Cluster, Member, initial_cluster};
 use tests::go;
+
+use super::directory::{Started, contents};
 
 /// What a command line left behind.
 #[derive(Debug, PartialEq, Eq)]
@@ -124,6 +127,22 @@ fn snapshot_of_cairn(folder: &Path) -> (String, serde_json::Value) {
     let hash = cairn.ctl(&["endpoint", "hashkv", "-w", "json"]);
     let hash = serde_json::from_str(&hash).expect("JSON");
     (text(&path).to_owned(), hash)
+}
+
+#[test]
+fn a_restored_state_is_not_started_without_its_log() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (snapshot, _) = snapshot_of_cairn(folder.path());
+    let member = Member::new("m", folder.path());
+    let members = std::slice::from_ref(&member);
+    let (wal, log) = (folder.path().join("wal"), folder.path().join("refused.log"));
+    restore(cairnutl, &snapshot, &member, members, &["--wal-dir", text(&wal)]);
+    let before = contents(&member.data_dir);
+    let status = Started::start(&built("cairn"), &member, &log).wait(&log);
+    let said = fs::read_to_string(&log).expect("it was written");
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("has lost its log") && said.contains("--wal-dir"), "{said}");
+    assert!(contents(&member.data_dir) == before, "the directory was changed");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use base::Index;
+use base::{Index, MemberId};
 use mvcc::{Backend, View};
 use proto::etcdserverpb::AlarmMember;
 use state::{Machine, Member};
@@ -28,6 +28,8 @@ pub struct Published<E: Env> {
 pub struct Rest {
     /// All members, by id.
     pub members: Vec<Member>,
+    /// Members that were removed for ever.
+    pub removed: Vec<MemberId>,
     /// Active alarms.
     pub alarms: Vec<AlarmMember>,
     /// `X.Y.0`, or empty.
@@ -38,6 +40,7 @@ impl Rest {
     fn of<B: Backend>(machine: &Machine<B>) -> Rest {
         Rest {
             members: machine.members().iter().cloned().collect(),
+            removed: machine.members().removed().collect(),
             alarms: machine.alarms().list(0),
             cluster_version: machine.cluster_version().to_string(),
         }

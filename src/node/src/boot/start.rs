@@ -310,6 +310,7 @@ fn applier<E: Env>(
         quota_bytes: inner.config.quota_bytes,
         sweep: inner.env.sleep_until(inner.env.now()),
         is_flusher_busy: false,
+        stopping: false,
         backlog: VecDeque::new(),
     }
 }

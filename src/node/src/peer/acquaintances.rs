@@ -64,10 +64,9 @@ impl Acquaintances {
         self.removed.contains(&id)
     }
 
-    /// The members that the log names.
-    #[must_use]
-    pub fn named(&self) -> &BTreeSet<MemberId> {
-        &self.named
+    /// All that are known: members that the log names, and guests.
+    pub fn all(&self) -> impl Iterator<Item = MemberId> {
+        self.named.union(&self.guests).copied()
     }
 
     fn check(&self) {
@@ -93,7 +92,7 @@ mod tests {
         assert!(!known.meet(MemberId(1)) && !known.meet(MemberId(2)) && !known.meet(MemberId(0)));
         assert!(known.meet(MemberId(3)) && known.knows(MemberId(3)) && !known.meet(MemberId(3)));
         known.name(ids(&[2, 3]));
-        assert_eq!(known.named(), &ids(&[2, 3]));
+        assert_eq!(known.all().collect::<BTreeSet<_>>(), ids(&[2, 3]));
         known.name(ids(&[2]));
         assert!(!known.knows(MemberId(3)), "it was named, and is named no more");
     }

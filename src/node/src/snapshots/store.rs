@@ -29,6 +29,15 @@ pub(crate) async fn find<E: Env>(env: &E, index: Index) -> Result<Option<String>
     Ok(None)
 }
 
+/// Whether a restored state waits for its first start.
+pub(crate) async fn has_restored<E: Env>(env: &E) -> Result<bool, DiskError> {
+    match env.disk().open(RESTORED).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind == DiskErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Removes a file, if it is there. A name that comes back after a crash is removed by the next
 /// boot.
 pub(crate) async fn remove<E: Env>(env: &E, path: &str) -> Result<(), DiskError> {

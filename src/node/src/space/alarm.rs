@@ -4,8 +4,8 @@
 //! The alarm goes through the log, so all members refuse alike. etcd never takes an alarm back by
 //! itself, so neither does a cluster in which a member of etcd answers: its operator expects to do
 //! it. A member that does not answer must not keep writes refused: once it has been away for a
-//! while, or was removed, the leader takes its alarm back. It raises it anew if it comes back and
-//! is still low.
+//! while, or was removed, the leader takes its alarm back. A member that comes back and is still
+//! low raises its own anew.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,14 +21,14 @@ use crate::raft_task::input::Command;
 
 /// How long an attempt to hand leadership over is left alone.
 const HAND_OVER_RETRY: Duration = Duration::from_secs(10);
-/// Time without a connection after which a member's disk is nobody's concern.
+/// Time without a sign of life after which a member's disk is nobody's concern.
 const ABSENCE: Duration = Duration::from_secs(10);
 
 /// What is remembered from look to look.
 #[derive(Default)]
 struct Memory {
     handed_over: Option<Instant>,
-    /// Since when an alarmed member has had no connection.
+    /// Since when an alarmed member is neither connected nor heard.
     absent: BTreeMap<MemberId, Instant>,
 }
 
@@ -47,6 +47,7 @@ pub(crate) async fn run<E: Env>(api: Api<E>) {
         timer.reset(inner.env.now() + PERIOD);
         match inner.room.is_low() {
             true => {
+                memory.absent.clear();
                 raise(&api).await;
                 step_aside(&api, &mut memory).await;
             }
@@ -90,34 +91,64 @@ async fn step_aside<E: Env>(api: &Api<E>, memory: &mut Memory) {
 /// does so for those who cannot.
 async fn take_back<E: Env>(api: &Api<E>, memory: &mut Memory) {
     let own = api.inner.member;
-    let mut due = alarmed(api);
-    memory.absent.retain(|member, _| due.contains(member));
-    due.retain(|&member| member == own || is_away(api, memory, member));
+    let alarmed_now = alarmed(api);
+    memory.absent.retain(|member, _| alarmed_now.contains(member));
+    let mut due = Vec::new();
+    for member in alarmed_now {
+        if member == own || is_away(api, memory, member).await {
+            due.push(member);
+        }
+    }
     if due.is_empty() || !has_quota(api) || !is_without_etcd(api).await {
         return;
     }
     for member in due {
         mark!("space: NOSPACE taken back");
         if api.propose_nospace(member, AlarmAction::Deactivate).await.is_ok() {
-            let whose = if member == own { "" } else { " of a member that is gone" };
-            let what = format!("the alarm NOSPACE{whose} was taken back");
-            api.inner.env.warn(&format!("there is room for writes again: {what}"));
+            say_taken_back(api, member);
         }
     }
 }
 
-/// Whether this member leads and an alarmed one was removed or has been away for a while.
-fn is_away<E: Env>(api: &Api<E>, memory: &mut Memory, id: MemberId) -> bool {
+fn say_taken_back<E: Env>(api: &Api<E>, member: MemberId) {
+    let whose = match member == api.inner.member {
+        true => "of this member".to_owned(),
+        false => format!("of member {member}, which is gone,"),
+    };
+    let then = match alarmed(api).is_empty() {
+        true => ": there is room for writes again",
+        false => "; others still stand",
+    };
+    api.inner.env.warn(&format!("the alarm NOSPACE {whose} was taken back{then}"));
+}
+
+/// Whether this member leads and an alarmed one was removed or has been away for a while. An id
+/// that is no member's is the operator's business.
+async fn is_away<E: Env>(api: &Api<E>, memory: &mut Memory, id: MemberId) -> bool {
     let inner = &api.inner;
-    let is_there = inner.env.net().connected_since(id).is_some();
-    if inner.shared.role() != Role::Leader || is_there {
-        memory.absent.remove(&id);
+    if inner.shared.role() != Role::Leader {
+        memory.absent.clear();
         return false;
     }
     let rest = inner.views.load().rest.clone();
-    let is_member = rest.members.iter().any(|member| member.member_id() == id);
+    if rest.removed.contains(&id) {
+        return true;
+    }
+    if !rest.members.iter().any(|member| member.member_id() == id) || is_there(api, id).await {
+        memory.absent.remove(&id);
+        return false;
+    }
     let since = *memory.absent.entry(id).or_insert(inner.env.now());
-    !is_member || inner.env.now() >= since + ABSENCE
+    inner.env.now() >= since + ABSENCE
+}
+
+/// Whether a member is connected, or was heard of late though this one cannot reach it.
+async fn is_there<E: Env>(api: &Api<E>, id: MemberId) -> bool {
+    if api.inner.env.net().connected_since(id).is_some() {
+        return true;
+    }
+    let Ok(status) = api.raft_status().await else { return true };
+    status.progress.iter().any(|peer| peer.id == id && peer.recent_active)
 }
 
 /// Whether the store is so far below its quota that the largest request fits, with an eighth of the

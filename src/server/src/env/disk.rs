@@ -175,14 +175,18 @@ fn available_bytes(path: &Path) -> Result<u64, DiskError> {
 }
 
 /// Makes a directory and those above it that are missing, whose names are durable then: nothing in
-/// them would be otherwise.
+/// them would be otherwise. A parent that may be written and not read cannot be synced: that is
+/// left to its file system.
 fn make_directory(path: &Path) -> io::Result<()> {
     let is_missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
     let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     for dir in missing {
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+        match File::open(parent.unwrap_or(Path::new("."))) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            parent => parent?.sync_all()?,
+        }
     }
     Ok(())
 }

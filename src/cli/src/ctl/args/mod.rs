@@ -22,6 +22,7 @@ pub use kv::{Compaction, Del, Get, Put, Txn, TxnOp, TxnOpLine, Watch, WatchLine}
 #[derive(Debug, Parser)]
 #[command(
     name = "cairnctl",
+    bin_name = "cairnctl",
     about = "A command-line client for Cairn and etcd.",
     infer_subcommands = true,
     disable_help_subcommand = false,

@@ -26,6 +26,9 @@ struct Marker {
     member: String,
     #[serde(rename = "created-by")]
     created_by: String,
+    /// There is a log: a start that does not find it looks in the wrong place.
+    #[serde(rename = "log-begun")]
+    log_begun: bool,
 }
 
 /// Writes the marker of a restored member; durable once the directory is synced.
@@ -35,6 +38,7 @@ pub(super) fn write(data_dir: &Path, records: &FirstRecords) -> Result<(), FileE
         cluster: records.cluster.to_string(),
         member: records.member.to_string(),
         created_by: format!("cairnutl {}", env!("CARGO_PKG_VERSION")),
+        log_begun: true,
     };
     let mut text = serde_json::to_vec_pretty(&marker).expect("a marker is plain text and numbers");
     text.push(b'\n');

@@ -137,12 +137,12 @@ fn make(
     for directory in [&snap, &member, &plan.data_dir] {
         sync_directory(directory)?;
     }
-    marker::write(&plan.data_dir, records)?;
-    sync_directory(&plan.data_dir)?;
     for directory in [&plan.data_dir, &plan.wal_dir] {
         let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
         sync_directory(parent.unwrap_or(Path::new(".")))?;
     }
+    marker::write(&plan.data_dir, records)?;
+    sync_directory(&plan.data_dir)?;
     Ok(())
 }
 
