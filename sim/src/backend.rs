@@ -18,6 +18,15 @@ use sorted::Sorted;
 /// All keyspaces; an image of it is one more owner.
 type Keyspaces = Arc<BTreeMap<String, Sorted>>;
 
+/// What a backend is asked for, as far as it fails in different places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// What changes it.
+    Change,
+    /// A snapshot, or the list of its keyspaces.
+    Look,
+}
+
 /// What a backend holds across the member's restarts.
 #[derive(Default)]
 pub struct Store {
@@ -26,8 +35,8 @@ pub struct Store {
     durable: Keyspaces,
     /// Batches since the last persist, with the operations that are durable at once between them.
     pending: Vec<Vec<Change>>,
-    /// The next operation fails.
-    pub fail_next: bool,
+    /// The next operation of this kind fails.
+    pub fail_next: Option<Operation>,
     /// Power is lost before so many more changes are made (P2): the only way to meet a crash
     /// between two changes of one piece of blocking work.
     pub crash_in: Option<u32>,
@@ -110,7 +119,7 @@ impl SimBackend {
             world.excuse(self.life.member());
             world.fail_stop(&self.life, "power is lost in the backend");
         }
-        self.check()
+        self.check(Operation::Change)
     }
 
     /// What a backend writes takes room on the member's disk, in which the rest has its place too.
@@ -123,11 +132,11 @@ impl SimBackend {
         Err(BackendError { message: "no space left on device".into(), no_space: true })
     }
 
-    fn check(&self) -> Result<(), BackendError> {
+    fn check(&self, operation: Operation) -> Result<(), BackendError> {
         if !self.life.is_alive() {
             return Err(BackendError { message: "the member is dead".into(), no_space: false });
         }
-        if std::mem::take(&mut lock(&self.store).fail_next) {
+        if lock(&self.store).fail_next.take_if(|next| *next == operation).is_some() {
             self.life.world().count("fault: backend error hit");
             self.life.world().excuse(self.life.member());
             return Err(BackendError { message: "input/output error".into(), no_space: false });
@@ -140,7 +149,7 @@ impl Backend for SimBackend {
     type Snapshot = SimBackendSnapshot;
 
     fn keyspaces(&self) -> Result<Vec<String>, BackendError> {
-        self.check()?;
+        self.check(Operation::Look)?;
         Ok(lock(&self.store).current.keys().cloned().collect())
     }
 
@@ -218,7 +227,7 @@ impl Backend for SimBackend {
     }
 
     fn snapshot(&self) -> Result<SimBackendSnapshot, BackendError> {
-        self.check()?;
+        self.check(Operation::Look)?;
         Ok(SimBackendSnapshot { keyspaces: lock(&self.store).current.clone() })
     }
 

@@ -10,6 +10,7 @@ pub mod ghost;
 pub mod kv_operations;
 pub mod lease_expiry;
 pub mod membership;
+pub mod membership_durable;
 pub mod raft_configuration;
 pub mod raft_election;
 pub mod raft_leader;
@@ -195,6 +196,7 @@ impl Checks {
             .step(&step)
             .and_then(|()| raft_configuration::step(&step, &self.votes))
             .and_then(|()| self.membership.step(&step))
+            .and_then(|()| membership_durable::step(&step))
             .and_then(|()| raft_leader::step(&step))
             .and_then(|()| raft_matching::step(&step))
             .and_then(|()| raft_ordering::step(&step))
@@ -235,6 +237,21 @@ impl Checks {
         match is_linearizable {
             true => violated!("MB2", "removed member {} answered a linearizable call", member + 1),
             false => Ok(()),
+        }
+    }
+
+    /// Judges a removed member that leaves because its own log says so.
+    pub fn leaves(&self, member: usize) -> Verdict {
+        self.tally.hit("MB5");
+        self.membership.leaves(&self.ghost, self.ghost.ids[member])
+    }
+
+    /// Judges an answer to a call about a member that the list had before: the list is one.
+    pub fn answered_of_member(&self, member: usize, is_found: bool) -> Verdict {
+        self.tally.hit("MB6");
+        match is_found {
+            true => Ok(()),
+            false => violated!("MB6", "member {} is listed, and a call finds it not", member + 1),
         }
     }
 

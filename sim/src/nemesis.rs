@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base::Instant;
 
+use crate::backend::Operation;
 use crate::cluster::Cluster;
 use crate::net::{self, LinkFaults};
 use crate::operator::Operator;
@@ -187,7 +188,11 @@ impl Nemesis {
                 }
             }
             Fault::BackendError { member, .. } => {
-                lock(&self.world.seats[member].store).fail_next = true;
+                let operation = match self.world.choose(|prng| prng.chance(0.5)) {
+                    true => Operation::Change,
+                    false => Operation::Look,
+                };
+                lock(&self.world.seats[member].store).fail_next = Some(operation);
             }
             other => unreachable!("{other:?} is no fault of a disk"),
         }
@@ -286,7 +291,7 @@ impl Nemesis {
             disk.faults.left = None;
             drop(disk);
             let mut store = lock(&seat.store);
-            store.fail_next = false;
+            store.fail_next = None;
             store.crash_in = None;
             store.crash_behind_drop = None;
             drop(store);

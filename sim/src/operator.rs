@@ -13,6 +13,7 @@ use proto::etcdserverpb as pb;
 
 use crate::cluster::{Cluster, peer_url};
 use crate::env::SimEnv;
+use crate::sync::lock;
 use crate::world::World;
 
 /// Time between two attempts.
@@ -82,16 +83,15 @@ impl Operator {
     }
 
     async fn promote_now(&self, member: usize, until: Instant) -> bool {
-        while self.goes_on(until) && self.cluster.is_listed(member) {
-            let id = self.world.seats[member].id().get();
-            let request = pb::MemberPromoteRequest { id };
-            // Until it has started nobody knows its id.
-            if id != 0 {
-                let asked = async move |api: Api<SimEnv>| {
-                    api.member_promote(&Caller::default(), request).await
-                };
-                let _learned_from_the_list = self.ask(None, asked).await;
-            }
+        while self.goes_on(until)
+            && let Some(id) = self.cluster.listed_id(member)
+        {
+            let request = pb::MemberPromoteRequest { id: id.get() };
+            let answer = self
+                .ask(None, async move |api| api.member_promote(&Caller::default(), request).await)
+                .await;
+            // Whether it was promoted is learned from the list.
+            self.judge_found(member, &answer);
             if self.cluster.is_voter(member) {
                 self.world.count("operator: learners promoted");
                 return true;
@@ -99,6 +99,17 @@ impl Operator {
             self.rest().await;
         }
         false
+    }
+
+    /// A member that was in the list before the call and is there still is found.
+    fn judge_found<T>(&self, member: usize, answer: &Option<Result<T, ApiError>>) {
+        if let Some(answer) = answer
+            && self.cluster.is_listed(member)
+        {
+            let is_found = answer.as_ref().err() != Some(&ApiError::MEMBER_NOT_FOUND);
+            let verdict = lock(&self.world.checks).answered_of_member(member, is_found);
+            self.world.judge(verdict);
+        }
     }
 
     /// Removes a member for good.

@@ -191,7 +191,6 @@ impl Run<'_> {
             unique: Arc::clone(&unique),
             operations: Default::default(),
             timeout: Duration::from_millis(timeout_ms),
-            is_full: Default::default(),
             refused_full: Default::default(),
         };
         for workload in &self.plan.workloads {

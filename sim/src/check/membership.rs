@@ -14,7 +14,7 @@ use prost::Message;
 use proto::raftpb::{ConfChange, ConfChangeType};
 
 use super::ghost::GhostConfiguration;
-use super::{Ghost, Step, Verdict, violated};
+use super::{Ghost, Step, Verdict, membership_durable, violated};
 
 /// Learners at a time: the default of `--max-learners`, which the simulator leaves alone.
 const LEARNERS_MAX: usize = 1;
@@ -162,6 +162,12 @@ impl Membership {
     #[must_use]
     pub fn is_removed(&self, id: MemberId) -> bool {
         self.removed.contains_key(&id)
+    }
+
+    /// Judges a removed member that leaves because its own log says so (MB5).
+    pub fn leaves(&self, ghost: &Ghost, id: MemberId) -> Verdict {
+        let Some(index) = self.removed.get(&id) else { return Ok(()) };
+        membership_durable::leaves(ghost, id, *index, &self.history[index])
     }
 
     /// Whether every voter has removed this id.

@@ -161,6 +161,7 @@ mod tests {
     fn configurations_whose_quorums_need_not_meet_break_r14() {
         let mut play = Play::new(5);
         play.event(0, &configured_at(0, &ids(&[1, 2, 3]))).expect("the first");
+        play.set_durable(0, DurableLog { commit: 2, ..DurableLog::default() });
         play.event(0, &configured_at(1, &ids(&[1, 2, 3, 4]))).expect("one more");
         let broken = play.event(0, &configured_at(2, &ids(&[4, 5]))).expect_err("others");
         assert_eq!(broken.check, "R14");

@@ -99,6 +99,7 @@ impl Play {
     pub fn commit_change(&mut self, member: usize, index: u64) {
         self.event(member, &change_appended(index, 1)).expect("appends");
         self.persist(member, &[(index, 1, 7)]);
+        self.set_durable(member, DurableLog { commit: index, ..self.durable[member].clone() });
         self.event(member, &committed(index, 1, false)).expect("commits");
     }
 

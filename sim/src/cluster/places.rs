@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use base::MemberId;
 use madsim::runtime::NodeHandle;
 use node::Api;
 
@@ -70,6 +71,16 @@ impl Cluster {
     #[must_use]
     pub fn is_listed(&self, member: usize) -> bool {
         self.active().contains(&member)
+    }
+
+    /// The id under which the log names a member, started or not.
+    #[must_use]
+    pub fn listed_id(&self, member: usize) -> Option<MemberId> {
+        let checks = lock(&self.world.checks);
+        let mut members = checks.membership.members().iter();
+        let found = members
+            .find(|(_, listed)| listed.urls.first().and_then(|url| member_at(url)) == Some(member));
+        found.map(|(&id, _)| id)
     }
 
     /// Whether the log names a member as a voter.
@@ -178,6 +189,10 @@ impl Cluster {
         let (life, api) = (life.clone(), api.clone());
         node.spawn(async move {
             let how = api.removed().await;
+            if how.told_by.is_none() && how.is_known {
+                let verdict = lock(&life.world().checks).leaves(life.member());
+                life.world().judge(verdict);
+            }
             life.world().fail_stop(&life, &format!("{REMOVAL}: {how:?}"));
         });
     }

@@ -114,9 +114,7 @@ pub struct Client {
     pub operations: AtomicU64,
     /// After what time it gives up.
     pub timeout: Duration,
-    /// Whether a write was refused for lack of space since the client last made room.
-    pub is_full: AtomicBool,
-    /// Answers that said so.
+    /// Writes that were refused for lack of space since the client last made room.
     pub refused_full: AtomicU64,
 }
 
@@ -210,7 +208,7 @@ impl Client {
         let ms = self.choose(|prng| prng.between(pause_ms / 2, pause_ms + pause_ms / 2));
         self.world.clock.sleep(Duration::from_millis(ms)).await;
         // A full disk is another matter: nobody gains room on it by writing more.
-        if self.is_full.swap(false, Ordering::Relaxed) && self.cluster.has_quota() {
+        if self.refused_full.swap(0, Ordering::Relaxed) > 0 && self.cluster.has_quota() {
             super::room::make(self).await;
         }
     }
@@ -283,7 +281,6 @@ impl Client {
                 if error == ApiError::NO_SPACE {
                     // An answer, but of two kinds: nothing was done, or one write too many was.
                     self.world.count("operation: refused for want of space");
-                    self.is_full.store(true, Ordering::Relaxed);
                     self.refused_full.fetch_add(1, Ordering::Relaxed);
                 }
                 Outcome::Unknown

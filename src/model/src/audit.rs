@@ -11,6 +11,22 @@ use alloc::vec::Vec;
 
 use crate::schema::{Field, Kind, Schema, Value, unpack, walk};
 
+/// The messages of the requests that the generator draws for the log, for a caller to demand that
+/// each of their fields is varied.
+pub const REQUESTS: [&str; 11] = [
+    "etcdserverpb.RangeRequest",
+    "etcdserverpb.PutRequest",
+    "etcdserverpb.DeleteRangeRequest",
+    "etcdserverpb.TxnRequest",
+    "etcdserverpb.Compare",
+    "etcdserverpb.RequestOp",
+    "etcdserverpb.CompactionRequest",
+    "etcdserverpb.LeaseGrantRequest",
+    "etcdserverpb.LeaseRevokeRequest",
+    "etcdserverpb.LeaseCheckpoint",
+    "etcdserverpb.AlarmRequest",
+];
+
 /// Different values remembered for a field; more say nothing more.
 const DISTINCT_MAX: usize = 16;
 

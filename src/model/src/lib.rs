@@ -15,7 +15,7 @@ pub mod normalise;
 pub mod oracle;
 pub mod schema;
 
-pub use audit::Audit;
+pub use audit::{Audit, REQUESTS};
 pub use error::Error;
 pub use generator::{Generator, Weights};
 pub use interval::contains;

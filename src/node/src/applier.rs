@@ -132,8 +132,7 @@ impl<E: Env> Applier<E> {
             let rest = entries.split_off(entries.len().min(self.knobs.apply_entries_max));
             self.wait_for_room().await;
             dawdle(&self.env, "apply: late").await;
-            self.apply_batch(entries).await;
-            if self.stopping || self.stops_faulty() {
+            if !self.apply_batch(entries).await {
                 return;
             }
             self.sweep();
@@ -149,7 +148,8 @@ impl<E: Env> Applier<E> {
         true
     }
 
-    async fn apply_batch(&mut self, entries: Vec<Entry>) {
+    /// Whether the member goes on behind it.
+    async fn apply_batch(&mut self, entries: Vec<Entry>) -> bool {
         let mut batch =
             Batch { answers: Vec::new(), events: Vec::new(), effects: Vec::new(), last: Index(0) };
         for entry in entries {
@@ -157,13 +157,15 @@ impl<E: Env> Applier<E> {
             let applied = self.apply(&entry).await;
             let Some(applied) = applied else {
                 self.stopping = true;
-                return;
+                return false;
             };
             self.collect(&mut batch, &entry, applied);
         }
-        if !self.stops_faulty() {
-            self.finish(batch);
+        if self.stops_faulty() {
+            return false;
         }
+        self.finish(batch);
+        true
     }
 
     /// `None` when the member is stopping.

@@ -22,13 +22,13 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Who stays may have gone for good: then nothing is gained by waiting longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a member learned that it was removed.
+/// How a member learned that it was removed, and whether it may leave with a good conscience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removal {
-    /// By its own log.
-    Applied,
-    /// By a peer that does not listen to it any more.
-    Told(MemberId),
+pub struct Removal {
+    /// A peer that does not listen to it any more; `None` when its own log said so.
+    pub told_by: Option<MemberId>,
+    /// Whether a majority of those who stay has followed the removal; else it waited in vain.
+    pub is_known: bool,
 }
 
 impl<E: Env> Api<E> {
@@ -36,34 +36,31 @@ impl<E: Env> Api<E> {
     pub async fn removed(&self) -> Removal {
         let applied = std::pin::pin!(self.inner.shared.wait_removed());
         let told = std::pin::pin!(self.inner.env.net().told_removed());
-        let how = tokio::select! {
+        let told_by = tokio::select! {
             biased;
-            () = applied => Removal::Applied,
-            by = told => Removal::Told(by),
+            () = applied => None,
+            by = told => Some(by),
         };
-        self.take_leave().await;
-        how
+        Removal { told_by, is_known: self.take_leave().await }
     }
 
-    async fn take_leave(&self) {
+    /// Stays until those who stay know; whether they do.
+    async fn take_leave(&self) -> bool {
         let env = &self.inner.env;
         let latest = env.now() + PATIENCE;
         env.sleep_until(env.now() + FAREWELL).await;
-        let mut is_said = false;
-        while !self.is_gone_for_most().await {
-            if env.now() >= latest {
-                env.warn("too few of the members that stay have answered that they know it");
-                return;
-            }
-            mark!("removal: stays until the others know");
-            if !is_said {
-                env.warn(
-                    "this member was removed and stays until most of the others have recorded it",
-                );
-                is_said = true;
-            }
-            env.sleep_until(env.now() + ASK_AGAIN).await;
+        if self.is_gone_for_most().await {
+            return true;
         }
+        env.warn("this member was removed and stays until most of the others have recorded it");
+        while env.now() < latest {
+            mark!("removal: stays until the others know");
+            env.sleep_until(env.now() + ASK_AGAIN).await;
+            if self.is_gone_for_most().await {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether a majority of the voters that stay has a member list without this member.

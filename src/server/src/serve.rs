@@ -111,10 +111,14 @@ fn named(member: &Member) -> String {
 }
 
 fn say_removed(config: &Config, member: MemberId, how: Removal) {
-    let by = match how {
-        Removal::Applied => "its own log".to_owned(),
-        Removal::Told(peer) => format!("member {peer}"),
-    };
+    let by = how.told_by.map_or("its own log".to_owned(), |peer| format!("member {peer}"));
+    if !how.is_known {
+        tracing::warn!(
+            %member,
+            "too few of the members that stay have answered that they know of the removal; if they \
+             cannot elect a leader, restore a snapshot"
+        );
+    }
     tracing::warn!(
         %member,
         by,

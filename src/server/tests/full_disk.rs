@@ -7,17 +7,15 @@ mod support;
 use std::time::{Duration, Instant};
 
 use proto::etcdserverpb::kv_client::KvClient;
-use proto::etcdserverpb::maintenance_client::MaintenanceClient;
-use proto::etcdserverpb::{AlarmMember, AlarmRequest, AlarmType, DeleteRangeRequest};
+use proto::etcdserverpb::{AlarmType, DeleteRangeRequest};
 use support::load::{Acknowledged, leader};
 use support::small_disk::SmallDisk;
-use support::{Member, PATIENCE, Process};
+use support::{Member, NO_SPACE, PATIENCE, Process, alarms};
 use tonic::Code;
 use tonic::transport::Channel;
 
 /// Two log segments, the reserve, the low mark, and what the backend takes.
 const DISK_MEBIBYTES: u64 = 400;
-const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 
 /// Puts until one is refused for want of space.
 async fn put_until_refused(client: &mut KvClient<Channel>, told: &mut Acknowledged) {
@@ -44,12 +42,6 @@ async fn put_until_taken(client: &mut KvClient<Channel>) {
         assert!(began.elapsed() < PATIENCE, "writes do not resume: {status}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-async fn alarms(member: &Member) -> Vec<AlarmMember> {
-    let channel = support::channel(&member.client_url()).await.expect("it serves");
-    let answer = MaintenanceClient::new(channel).alarm(AlarmRequest::default()).await;
-    answer.expect("alarms are listed").into_inner().alarms
 }
 
 #[tokio::test(flavor = "multi_thread")]

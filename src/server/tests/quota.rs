@@ -6,9 +6,8 @@ mod support;
 use std::time::{Duration, Instant};
 
 use proto::etcdserverpb::kv_client::KvClient;
-use proto::etcdserverpb::maintenance_client::MaintenanceClient;
-use proto::etcdserverpb::{AlarmMember, AlarmRequest, AlarmType, CompactionRequest};
-use support::Member;
+use proto::etcdserverpb::{AlarmType, CompactionRequest};
+use support::{NO_SPACE, alarms};
 use tonic::Code;
 use tonic::transport::Channel;
 
@@ -17,7 +16,6 @@ const VALUE_BYTES: usize = 512 << 10;
 /// How long after a compaction puts may still be refused. etcd takes none until the alarm is
 /// disarmed by hand.
 const ROOM_WITHIN: Duration = Duration::from_secs(30);
-const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 
 /// Puts one key until the quota is used up; the revision of the last put that was taken.
 async fn put_until_refused(client: &mut KvClient<Channel>) -> i64 {
@@ -34,12 +32,6 @@ async fn put_until_refused(client: &mut KvClient<Channel>) -> i64 {
         }
     }
     panic!("four times the quota was taken");
-}
-
-async fn alarms(member: &Member) -> Vec<AlarmMember> {
-    let channel = support::channel(&member.client_url()).await.expect("it serves");
-    let answer = MaintenanceClient::new(channel).alarm(AlarmRequest::default()).await;
-    answer.expect("alarms are listed").into_inner().alarms
 }
 
 #[tokio::test(flavor = "multi_thread")]

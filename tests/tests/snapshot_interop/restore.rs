@@ -137,12 +137,19 @@ fn a_restored_state_is_not_started_without_its_log() {
     let members = std::slice::from_ref(&member);
     let (wal, log) = (folder.path().join("wal"), folder.path().join("refused.log"));
     restore(cairnutl, &snapshot, &member, members, &["--wal-dir", text(&wal)]);
-    let before = contents(&member.data_dir);
-    let status = Started::start(&built("cairn"), &member, &log).wait(&log);
-    let said = fs::read_to_string(&log).expect("it was written");
-    assert_eq!(status.code(), Some(1), "{said}");
-    assert!(said.contains("has lost its log") && said.contains("--wal-dir"), "{said}");
-    assert!(contents(&member.data_dir) == before, "the directory was changed");
+    let marker = member.data_dir.join("cairn.json");
+    let now = fs::read_to_string(&marker).expect("it was restored");
+    let earlier = now.replace(",\n  \"log-begun\": true", "");
+    assert_ne!(now, earlier, "earlier versions did not say that there is a log");
+    for text in [now, earlier] {
+        fs::write(&marker, text).expect("the disk takes it");
+        let before = contents(&member.data_dir);
+        let status = Started::start(&built("cairn"), &member, &log).wait(&log);
+        let said = fs::read_to_string(&log).expect("it was written");
+        assert_eq!(status.code(), Some(1), "{said}");
+        assert!(said.contains("has lost its log") && said.contains("--wal-dir"), "{said}");
+        assert!(contents(&member.data_dir) == before, "the directory was changed");
+    }
 }
 
 #[test]

@@ -177,12 +177,9 @@ impl<E: Env> Api<E> {
 
     /// Promotes on this member, which must lead.
     pub(crate) async fn promote_here(&self, id: MemberId) -> Result<Vec<pb::Member>, ApiError> {
-        // A change that another member has answered is committed, and may not be applied here yet.
-        let commit = self.status_of_leader().await?.commit;
-        if !self.inner.shared.wait_applied(commit).await {
-            return Err(ApiError::STOPPED);
-        }
-        let status = self.status_of_leader().await?;
+        // A change that another member has answered may not be applied here yet.
+        self.confirm_leadership().await?;
+        let status = self.raft_status().await?;
         let rest = self.inner.views.load().rest.clone();
         let member = rest.members.iter().find(|member| member.member_id() == id);
         let member = member.ok_or(ApiError::MEMBER_NOT_FOUND)?;
@@ -197,14 +194,6 @@ impl<E: Env> Api<E> {
         self.check_promote(&rest.members)?;
         let members = self.change_members(MemberChange::Promote(id)).await?;
         Ok(members.iter().map(message).collect())
-    }
-
-    async fn status_of_leader(&self) -> Result<raft::Status, ApiError> {
-        let status = self.raft_status().await?;
-        match status.role {
-            raft::Role::Leader => Ok(status),
-            _ => Err(ApiError::NOT_LEADER),
-        }
     }
 
     async fn change_members(&self, change: MemberChange) -> Result<Vec<Member>, ApiError> {

@@ -143,8 +143,7 @@ impl<E: Env> Api<E> {
     /// Renews on this member, which must lead: `not leader` when it does not.
     pub(crate) async fn renew_here(&self, id: LeaseId) -> Result<i64, ApiError> {
         // The confirmation begins after the request arrived; what it confirms is renewed below.
-        let confirmed = self.confirm_leadership().await;
-        confirmed.map_err(|_| ApiError::NOT_LEADER)?;
+        self.confirm_leadership().await?;
         loop {
             match self.inner.lessor.renew(id, self.inner.env.now()) {
                 Renewal::Renewed { ttl_seconds, checkpointed } => {
@@ -166,18 +165,6 @@ impl<E: Env> Api<E> {
                     }
                 }
             }
-        }
-    }
-
-    /// A quorum confirms that this member leads, in a round that begins now.
-    async fn confirm_leadership(&self) -> Result<(), ApiError> {
-        if self.inner.shared.leader() != self.inner.member {
-            return Err(ApiError::NOT_LEADER);
-        }
-        let _passed = self.read_barrier().await?;
-        match self.inner.shared.leader() == self.inner.member {
-            true => Ok(()),
-            false => Err(ApiError::NOT_LEADER),
         }
     }
 

@@ -142,6 +142,14 @@ impl<E: Env> Api<E> {
         }
     }
 
+    /// A quorum confirms that this member leads, in a round that begins now, and what was committed
+    /// before is applied: `not leader` when it does not, or nobody confirms it.
+    pub(super) async fn confirm_leadership(&self) -> Result<(), ApiError> {
+        let leads = || self.inner.shared.leader() == self.inner.member;
+        let confirmed = leads() && self.read_barrier().await.is_ok() && leads();
+        confirmed.then_some(()).ok_or(ApiError::NOT_LEADER)
+    }
+
     /// Numbers a read for those who check what it is served from.
     fn read_arrives(&self) -> u64 {
         if !self.inner.env.observes() {

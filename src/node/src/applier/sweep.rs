@@ -32,11 +32,7 @@ impl<E: Env> Applier<E> {
     /// One slice; behind the last one, what it showed to be dead may be given back.
     pub(super) fn sweep(&mut self) {
         if self.machine.store().is_compacting() {
-            let goes_on = self.machine.store_mut().compact_slice(self.knobs.compaction_keys_max);
-            if self.stops_faulty() {
-                return;
-            }
-            if goes_on {
+            if self.machine.store_mut().compact_slice(self.knobs.compaction_keys_max) {
                 mark!("compaction: more slices to go");
             } else {
                 self.clean_if_worth();

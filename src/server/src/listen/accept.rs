@@ -74,11 +74,11 @@ impl Listener {
                 if write_timeout.is_some() {
                     raw.set_tcp_user_timeout(write_timeout)?;
                 }
-                Ok((Socket::Tcp(socket), Origin { address: Some(address) }))
+                Ok((Socket::Tcp(socket), Origin { address: Some(address), common_name: None }))
             }
             Listener::Unix(listener) => {
                 let (socket, _) = listener.accept().await?;
-                Ok((Socket::Unix(socket), Origin { address: None }))
+                Ok((Socket::Unix(socket), Origin::default()))
             }
         }
     }

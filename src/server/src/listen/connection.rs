@@ -23,11 +23,13 @@ use super::stop::Stop;
 /// An HTTP/1 request head larger than this is refused.
 const HTTP1_BUFFER_BYTES_MAX: usize = 64 << 10;
 
-/// Who is at the other end of a connection. The name of a client certificate will stand here too.
-#[derive(Clone, Debug)]
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// The address; `None` for a Unix socket.
     pub address: Option<SocketAddr>,
+    /// The common name of the verified client certificate, when one was asked for.
+    pub common_name: Option<Arc<str>>,
 }
 
 /// What answers requests; cheap to clone.

@@ -20,13 +20,17 @@ use std::time::{Duration, Instant};
 
 use proto::etcdserverpb::kv_client::KvClient;
 use proto::etcdserverpb::maintenance_client::MaintenanceClient;
-use proto::etcdserverpb::{PutRequest, RangeRequest, StatusRequest, StatusResponse};
+use proto::etcdserverpb::{
+    AlarmMember, AlarmRequest, PutRequest, RangeRequest, StatusRequest, StatusResponse,
+};
 use tonic::transport::{Channel, Endpoint};
 
 pub use ports::free_port;
 
 /// How long a member may take to do what it is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// With what a write is refused while there is no room.
+pub const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 
 /// Says that a test does not run here, and why: on the process's own errors, since the harness
 /// keeps to itself what a test that passes has printed.
@@ -258,4 +262,11 @@ pub async fn get(
     let response = client.range(request).await?.into_inner();
     let value = response.kvs.first().map(|kv| String::from_utf8_lossy(&kv.value).into_owned());
     Ok(value)
+}
+
+/// The alarms that stand.
+pub async fn alarms(member: &Member) -> Vec<AlarmMember> {
+    let channel = channel(&member.client_url()).await.expect("it serves");
+    let answer = MaintenanceClient::new(channel).alarm(AlarmRequest::default()).await;
+    answer.expect("alarms are listed").into_inner().alarms
 }

@@ -17,7 +17,7 @@ pub struct Call {
 /// renames, with file names and whole strings, each sync delayed so that nothing passes it by luck.
 pub fn wrapper(output: &Path) -> Vec<String> {
     let calls = "trace=read,readv,recvfrom,recvmsg,write,writev,pwrite64,sendto,sendmsg,fdatasync,\
-                 fsync,openat,rename,renameat,renameat2";
+                 fsync,openat,rename,renameat,renameat2,mkdir,mkdirat";
     let words = [
         "strace",
         "-f",
@@ -180,26 +180,29 @@ pub fn check_synced_before_next(calls: &[Call], marks: &[String]) -> Result<(), 
     Ok(())
 }
 
-/// Checks that after a segment or marker got its name, its directory was synced.
+/// Checks that after a segment, a marker or a directory got its name, the directory that holds the
+/// name was synced.
 ///
 /// # Errors
-/// The rename that no sync of its directory follows.
+/// The call that no such sync follows.
 pub fn check_directories_synced(calls: &[Call]) -> Result<(), String> {
-    let renames: Vec<&Call> =
-        calls.iter().filter(|call| call.is(&["rename", "renameat", "renameat2"])).collect();
-    if renames.is_empty() {
-        return Err("no file was renamed into place".into());
+    let all = |names: &[&str]| -> Vec<&Call> {
+        calls.iter().filter(|call| call.is(names) && call.text.ends_with("= 0")).collect()
+    };
+    let (renamed, made) = (all(&["rename", "renameat", "renameat2"]), all(&["mkdir", "mkdirat"]));
+    if renamed.is_empty() || made.is_empty() {
+        return Err(format!("{} renames and {} new directories", renamed.len(), made.len()));
     }
-    for rename in renames {
-        let target = rename.text.rsplit('"').nth(1).unwrap_or_default();
+    for named in renamed.into_iter().chain(made) {
+        let target = named.text.rsplit('"').nth(1).unwrap_or_default();
         let directory = target.rsplit_once('/').map_or("", |(directory, _)| directory);
         let synced = calls.iter().any(|call| {
             call.is(&["fsync", "fdatasync"])
-                && call.began > rename.ended
+                && call.began > named.ended
                 && call.text.contains(&format!("{directory}>"))
         });
         if !synced {
-            return Err(format!("the directory is not synced after {}", rename.text));
+            return Err(format!("the directory is not synced after {}", named.text));
         }
     }
     Ok(())
