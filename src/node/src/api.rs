@@ -4,12 +4,15 @@
 //! a call's future leaves nothing behind but its proposal.
 
 pub(crate) mod cluster;
+mod election;
 mod header;
 mod kv;
 mod lease;
+mod lock;
 mod maintenance;
 mod payload;
 mod propose;
+mod queue;
 mod snapshot;
 mod watch;
 

@@ -183,10 +183,6 @@ fn check_unimplemented<T: std::fmt::Debug>(what: &str, answer: Result<T, Status>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_are_not_built_say_so() {
-    use proto::v3electionpb::election_client::ElectionClient;
-    use proto::v3electionpb::{CampaignRequest, LeaderRequest};
-    use proto::v3lockpb::LockRequest;
-    use proto::v3lockpb::lock_client::LockClient;
     let dir = tempfile::tempdir().expect("a temporary directory");
     let member = support::cluster(dir.path(), 1).remove(0);
     let mut process = member.start();
@@ -196,11 +192,6 @@ async fn calls_that_are_not_built_say_so() {
     check_unimplemented("AuthEnable", auth.auth_enable(AuthEnableRequest {}).await);
     check_unimplemented("AuthStatus", auth.auth_status(AuthStatusRequest {}).await);
     check_unimplemented("UserAdd", auth.user_add(AuthUserAddRequest::default()).await);
-    let mut lock = LockClient::new(channel.clone());
-    check_unimplemented("Lock", lock.lock(LockRequest::default()).await);
-    let mut election = ElectionClient::new(channel.clone());
-    check_unimplemented("Campaign", election.campaign(CampaignRequest::default()).await);
-    check_unimplemented("Leader", election.leader(LeaderRequest::default()).await);
     let mut maintenance = MaintenanceClient::new(channel);
     check_unimplemented("Downgrade", maintenance.downgrade(DowngradeRequest::default()).await);
     support::put(&mut kv, "key", "value").await.expect("the rest serves on");

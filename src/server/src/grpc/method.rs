@@ -119,6 +119,8 @@ methods! {
     HealthCheck "grpc.health.v1.Health" "Check" Unary;
     HealthList "grpc.health.v1.Health" "List" Unary;
     HealthWatch "grpc.health.v1.Health" "Watch" ServerStream;
+    Reflect "grpc.reflection.v1.ServerReflection" "ServerReflectionInfo" BidiStream;
+    ReflectAlpha "grpc.reflection.v1alpha.ServerReflection" "ServerReflectionInfo" BidiStream;
 }
 
 impl Rpc {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use node::Code;
+use node::{ApiError, Code};
 
 use super::body::Body;
 use super::call::{Metadata, Meter};
@@ -79,6 +79,25 @@ macro_rules! unary {
             |service, caller, request| async move { service.$method(&caller, request).await },
         )
     };
+}
+
+/// The same for a method that waits for what others do, maybe for ever: a stop ends it, since its
+/// client can wait elsewhere.
+macro_rules! waiting {
+    ($router:ident, $call:ident, $method:ident) => {{
+        let stop = $router.core.stop.clone();
+        $router.unary(
+            $call,
+            |_| false,
+            |service, caller, request| async move {
+                tokio::select! {
+                    biased;
+                    answer = service.$method(&caller, request) => answer,
+                    () = stop.stopped() => Err(ApiError::STOPPED),
+                }
+            },
+        )
+    }};
 }
 
 impl<S: Service> Router<S> {
@@ -153,6 +172,13 @@ impl<S: Service> Router<S> {
             Rpc::Hash => unary!(self, call, hash).await,
             Rpc::HashKv => unary!(self, call, hash_kv).await,
             Rpc::MoveLeader => unary!(self, call, move_leader).await,
+            Rpc::Lock => waiting!(self, call, lock).await,
+            Rpc::Unlock => unary!(self, call, unlock).await,
+            Rpc::Campaign => waiting!(self, call, campaign).await,
+            Rpc::Proclaim => unary!(self, call, proclaim).await,
+            Rpc::Leader => unary!(self, call, leader).await,
+            Rpc::Observe => self.observe(call).await,
+            Rpc::Resign => unary!(self, call, resign).await,
             Rpc::RangeStream => self.range_stream(call).await,
             Rpc::Watch => self.watch(call).await,
             Rpc::LeaseKeepAlive => self.lease_keep_alive(call).await,
@@ -160,6 +186,7 @@ impl<S: Service> Router<S> {
             Rpc::HealthCheck => self.health_check(call).await,
             Rpc::HealthList => self.health_list(call).await,
             Rpc::HealthWatch => self.health_watch(call).await,
+            Rpc::Reflect | Rpc::ReflectAlpha => self.reflect(call).await,
             unbuilt => call.refuse(unbuilt_status(unbuilt)),
         }
     }

@@ -5,11 +5,17 @@ use std::future::{Future, ready};
 
 use node::env::Env;
 use node::{Answer, Api, ApiError, Caller, Overview};
-use proto::etcdserverpb as pb;
 use tokio::sync::mpsc;
 
 use super::gate::Gate;
 use crate::metrics::Gauges;
+
+/// The requests of all services.
+mod pb {
+    pub use proto::etcdserverpb::*;
+    pub use proto::v3electionpb::{CampaignRequest, LeaderRequest, ProclaimRequest, ResignRequest};
+    pub use proto::v3lockpb::{LockRequest, UnlockRequest};
+}
 
 /// Encoded answers of a stream; it ends when the sender is gone or after an error.
 pub type Answers = Result<mpsc::Receiver<Answer>, ApiError>;
@@ -57,6 +63,16 @@ macro_rules! service {
             ) -> impl Future<Output = Answers> + Send {
                 let _ = (caller, request);
                 ready(Err(ApiError::unimplemented("snapshot")))
+            }
+
+            /// As `node::Api::observe`.
+            fn observe(
+                &self,
+                caller: &Caller,
+                request: pb::LeaderRequest,
+            ) -> impl Future<Output = Answers> + Send {
+                let _ = (caller, request);
+                ready(Err(ApiError::unimplemented("observe")))
             }
 
             /// What the member knows about itself.
@@ -111,6 +127,14 @@ macro_rules! service {
                 Api::snapshot(self, caller, request)
             }
 
+            fn observe(
+                &self,
+                caller: &Caller,
+                request: pb::LeaderRequest,
+            ) -> impl Future<Output = Answers> + Send {
+                Api::observe(self, caller, request)
+            }
+
             fn overview(&self) -> Overview {
                 Api::overview(self)
             }
@@ -152,4 +176,10 @@ service! {
     hash(HashRequest);
     hash_kv(HashKvRequest);
     move_leader(MoveLeaderRequest);
+    lock(LockRequest);
+    unlock(UnlockRequest);
+    campaign(CampaignRequest);
+    proclaim(ProclaimRequest);
+    leader(LeaderRequest);
+    resign(ResignRequest);
 }
