@@ -4,6 +4,7 @@
 //! commands, so that their refusals are worded and numbered as in `etcdctl`.
 
 mod cluster;
+mod concurrency;
 mod global;
 mod kv;
 
@@ -15,6 +16,7 @@ pub use cluster::{
     Alarm, Defrag, Endpoint, EndpointCommand, KeepAlive, Lease, Member, MemberAdd, MemberList,
     MemberUpdate, Snapshot, TimeToLive,
 };
+pub use concurrency::{Elect, Lock};
 pub use global::Global;
 pub use kv::{Compaction, Del, Get, Put, Txn, TxnOp, TxnOpLine, Watch, WatchLine};
 
@@ -82,10 +84,10 @@ pub enum Command {
     User(Anything),
     /// Not supported yet.
     Role(Anything),
-    /// Not supported yet.
-    Lock(Anything),
-    /// Not supported yet.
-    Elect(Anything),
+    /// Acquires a named lock.
+    Lock(Lock),
+    /// Observes and participates in leader election.
+    Elect(Elect),
     /// Not supported yet.
     MakeMirror(Anything),
     /// Not supported yet.

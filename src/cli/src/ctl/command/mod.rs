@@ -2,13 +2,18 @@
 
 mod alarm;
 mod del;
+mod elect;
 mod endpoint;
 mod get;
 mod keep_alive;
 mod lease;
+mod lock;
 mod maintenance;
 mod member;
 mod put;
+mod queue;
+mod session;
+mod signals;
 mod snapshot;
 mod txn;
 mod watch;
@@ -75,6 +80,8 @@ pub async fn run(context: &mut Context<'_>, command: Command) -> Result<(), Fail
         Command::Defrag(args) => maintenance::defragment(context, &args).await,
         Command::MoveLeader(args) => maintenance::move_leader(context, &args).await,
         Command::Snapshot(args) => snapshot::run(context, &args).await,
+        Command::Lock(args) => lock::run(context, &args).await,
+        Command::Elect(args) => elect::run(context, &args).await,
         other => Err(Failure::not_supported(name(&other))),
     }
 }
@@ -84,8 +91,6 @@ fn name(command: &Command) -> &'static str {
         Command::Auth(_) => "auth",
         Command::User(_) => "user",
         Command::Role(_) => "role",
-        Command::Lock(_) => "lock",
-        Command::Elect(_) => "elect",
         Command::MakeMirror(_) => "make-mirror",
         Command::Check(_) => "check",
         Command::Downgrade(_) => "downgrade",
