@@ -137,12 +137,12 @@ fn workloads(prng: &mut Prng) -> Vec<Workload> {
         let kind = WorkloadKind::Idle;
         return vec![Workload { kind, clients: 1, pause_ms: 1_000, keys: 1, timeout_ms: 5_000 }];
     }
-    let mut kinds =
-        vec![WorkloadKind::Kv, WorkloadKind::Txn, WorkloadKind::Watch, WorkloadKind::Lease];
+    use WorkloadKind::{Kv, Lease, Lock, Txn, Watch};
+    let mut kinds = vec![Kv, Txn, Watch, Lease, Lock];
     prng.shuffle(&mut kinds);
     kinds.truncate(prng.between(1, 3) as usize);
-    if kinds.iter().all(|kind| *kind == WorkloadKind::Lease) {
-        kinds.push(WorkloadKind::Kv);
+    if kinds.iter().all(|kind| [Lease, Lock].contains(kind)) {
+        kinds.push(Kv);
     }
     let keys = *prng.pick(&[1, 3, 10, 40]);
     let count = kinds.len() as u64;
