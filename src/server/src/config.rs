@@ -72,8 +72,12 @@ pub struct Config {
     pub enable_pprof: bool,
     /// Export the times of single calls.
     pub extensive_metrics: bool,
-    /// Serve the API as JSON under `/v3/`; true as long as the flag takes no other value.
+    /// Serve the API as JSON under `/v3/`.
     pub enable_gateway: bool,
+    /// Origins that browsers may call from; `*` or none for all.
+    pub cors: Vec<String>,
+    /// Host names that requests may carry without TLS; `*` or none for all.
+    pub host_whitelist: Vec<String>,
     /// Which features are on.
     pub gates: Gates,
     /// The log.

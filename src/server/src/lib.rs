@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod env;
+pub mod gateway;
 pub mod grpc;
 pub mod http;
 pub mod listen;

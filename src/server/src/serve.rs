@@ -20,8 +20,9 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Config, cluster, commit};
 use crate::env::{FileDisk, FjallBackend, TokioEnv};
+use crate::gateway::Gateway;
 use crate::grpc::{GrpcSettings, Router};
-use crate::http::{ClientPort, Endpoints, HttpSettings, MetricsPort};
+use crate::http::{Access, ClientPort, Endpoints, HttpSettings, MetricsPort, PlainHttp};
 use crate::listen::{
     Exchange, ListenAddress, ListenSettings, Listener, Stop, StopSwitch, serve as serve_port,
 };
@@ -239,22 +240,36 @@ impl Clients<'_> {
         client_http: Vec<Listener>,
         metrics: Vec<Listener>,
     ) -> Vec<JoinHandle<()>> {
-        let http = self.endpoints(node.api());
+        let endpoints = self.endpoints(node.api());
         let grpc = Router::new(
             node.api(),
             Arc::clone(&self.metrics),
             grpc_settings(self.config),
             self.stop.clone(),
         );
+        let http = self.plain_http(endpoints.clone(), &grpc);
         let both = ClientPort { grpc: Some(grpc), http: http.clone() };
-        let plain = ClientPort { grpc: None, http: http.clone() };
+        let plain = ClientPort { grpc: None, http };
         let served = vec![
             spawn_port(client, both, &self.settings, self.stop.clone()),
             spawn_port(client_http, plain, &self.settings, self.stop.clone()),
-            spawn_port(metrics, MetricsPort(http), &self.settings, self.stop.clone()),
+            spawn_port(metrics, MetricsPort(endpoints), &self.settings, self.stop.clone()),
         ];
         say_ready(self.config);
         served
+    }
+
+    fn plain_http(
+        &self,
+        endpoints: Endpoints<Api<Env>>,
+        grpc: &Router<Api<Env>>,
+    ) -> PlainHttp<Api<Env>> {
+        let list = |list: &[String]| list.iter().cloned().collect();
+        let access =
+            Access { origins: list(&self.config.cors), hosts: list(&self.config.host_whitelist) };
+        let gateway =
+            self.config.enable_gateway.then(|| Gateway::new(grpc.clone(), self.stop.clone()));
+        PlainHttp { access: Arc::new(access), endpoints, gateway }
     }
 
     fn endpoints(&self, api: Api<Env>) -> Endpoints<Api<Env>> {

@@ -55,6 +55,8 @@ pub(super) fn config(
         enable_pprof: values.bool("enable-pprof"),
         extensive_metrics: values.text("metrics") == "extensive",
         enable_gateway: values.bool("enable-grpc-gateway"),
+        cors: values.list("cors"),
+        host_whitelist: values.list("host-whitelist"),
         gates: values.gates(),
         log: log(values),
         warnings,

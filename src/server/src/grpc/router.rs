@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use node::Code;
 
@@ -95,7 +97,38 @@ impl<S: Service> Router<S> {
         request: Request<Incoming>,
         origin: &Origin,
     ) -> impl Future<Output = Response<Body>> + Send + use<'a, S> {
-        let call = self.open_call(request, origin);
+        self.run(self.open_call(request, origin))
+    }
+
+    /// Answers a call whose requests are already messages and whose metadata are these headers:
+    /// one that came by another protocol. The answer is that of gRPC.
+    pub fn call<'a>(
+        &'a self,
+        rpc: Rpc,
+        headers: &HeaderMap,
+        messages: BoxStream<'static, Bytes>,
+        origin: &Origin,
+    ) -> impl Future<Output = Response<Body>> + Send + use<'a, S> {
+        let (core, limit) = (&self.core, self.message_bytes_max());
+        self.run(Ok(Call {
+            rpc,
+            metadata: Metadata::read(headers),
+            requests: Requests::mapped(messages, limit, &core.metrics, rpc),
+            meter: Meter::start(&core.metrics, rpc),
+            origin: origin.clone(),
+        }))
+    }
+
+    /// Bytes that one request may have.
+    #[must_use]
+    pub fn message_bytes_max(&self) -> usize {
+        self.core.settings.request_bytes_max + REQUEST_OVERHEAD_BYTES
+    }
+
+    fn run<'a>(
+        &'a self,
+        call: Result<Call, Status>,
+    ) -> impl Future<Output = Response<Body>> + Send + use<'a, S> {
         async move {
             let call = match call {
                 Ok(call) => call,
@@ -117,7 +150,7 @@ impl<S: Service> Router<S> {
             return Err(Status::new(Code::Unimplemented, text));
         };
         let core = &self.core;
-        let limit = core.settings.request_bytes_max + REQUEST_OVERHEAD_BYTES;
+        let limit = self.message_bytes_max();
         Ok(Call {
             rpc,
             metadata: Metadata::read(&head.headers),

@@ -62,6 +62,11 @@ macro_rules! service {
             /// What the member knows about itself.
             fn overview(&self) -> Overview;
 
+            /// Whether a call needs a user. The store has none as long as nothing says otherwise.
+            fn auth_enabled(&self) -> bool {
+                false
+            }
+
             /// What the metrics say of the member.
             fn gauges(&self) -> Gauges {
                 Gauges::of(&self.overview())

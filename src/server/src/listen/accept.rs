@@ -74,7 +74,7 @@ impl Listener {
                 if write_timeout.is_some() {
                     raw.set_tcp_user_timeout(write_timeout)?;
                 }
-                Ok((Socket::Tcp(socket), Origin { address: Some(address), common_name: None }))
+                Ok((Socket::Tcp(socket), Origin { address: Some(address), ..Origin::default() }))
             }
             Listener::Unix(listener) => {
                 let (socket, _) = listener.accept().await?;

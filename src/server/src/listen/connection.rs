@@ -30,6 +30,8 @@ pub struct Origin {
     pub address: Option<SocketAddr>,
     /// The common name of the verified client certificate, when one was asked for.
     pub common_name: Option<Arc<str>>,
+    /// Whether the connection is encrypted.
+    pub secure: bool,
 }
 
 /// What answers requests; cheap to clone.

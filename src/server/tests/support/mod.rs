@@ -4,6 +4,7 @@
 // Each test binary uses a part of this.
 #![allow(dead_code)]
 
+pub mod json;
 pub mod load;
 pub mod members;
 #[path = "../../../../tests/src/ports.rs"]

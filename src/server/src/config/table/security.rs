@@ -53,9 +53,9 @@ pub(super) const FLAGS: &[Flag] = flags! { Security:
         "Lowest TLS version: TLS1.2 or TLS1.3.";
     "tls-max-version" Text, "", Refused,
         "Highest TLS version: TLS1.2, TLS1.3, or empty for the highest there is.";
-    "cors" Origins, "*", Refused,
+    "cors" Origins, "*", Built,
         "Origins that browsers may call from, with commas between them (empty or * for all).";
-    "host-whitelist" UniqueTexts, "*", Refused,
+    "host-whitelist" UniqueTexts, "*", Built,
         "Host names that HTTP requests may carry without TLS (empty or * for all).";
 };
 
