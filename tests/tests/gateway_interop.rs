@@ -114,7 +114,8 @@ fn read(socket: &mut TcpStream, lines: usize) -> (String, String) {
     loop {
         let (head, body) = parts(&bytes);
         let enough = lines > 0 && body.lines().count() >= lines;
-        let wait = if enough { SILENCE } else { deadline.saturating_duration_since(Instant::now()) };
+        let wait =
+            if enough { SILENCE } else { deadline.saturating_duration_since(Instant::now()) };
         socket.set_read_timeout(Some(wait.max(SILENCE))).expect("a socket has timeouts");
         let mut piece = [0; 4096];
         match socket.read(&mut piece) {
@@ -178,7 +179,7 @@ fn normalise(value: &mut Value) {
 fn nothing_else_is_normalised() {
     let value = |revision: &str, cluster: &str| {
         let json = format!(
-            r#"{{"header":{{"cluster_id":"{cluster}","revision":"{revision}"}},"kvs":[{{"key":"a"}}]}}"#
+            r#"{{"header":{{"cluster_id":"{cluster}","revision":"{revision}"}},"kvs":[{{}}]}}"#
         );
         let mut value = serde_json::from_str(&json).expect("JSON");
         normalise(&mut value);
@@ -198,7 +199,10 @@ fn kv() -> Vec<Case> {
         post("/v3/kv/put", r#"{"key":"Zm9v","ignoreValue":true,"value":"YQ=="}"#),
         post("/v3/kv/range", r#"{"key":"Zm9v"}"#),
         post("/v3/kv/range", r#"{"key":"AA==","range_end":"AA=="}"#),
-        post("/v3/kv/range", r#"{"key":"AA==","rangeEnd":"AA==","limit":"1","sort_order":"DESCEND"}"#),
+        post(
+            "/v3/kv/range",
+            r#"{"key":"AA==","rangeEnd":"AA==","limit":"1","sort_order":"DESCEND"}"#,
+        ),
         post("/v3/kv/range", r#"{"key":"AA==","range_end":"AA==","sort_target":4,"sortOrder":1}"#),
         post("/v3/kv/range", r#"{"key":"AA==","range_end":"AA==","count_only":true}"#),
         post("/v3/kv/range", r#"{"key":"AA==","range_end":"AA==","keys_only":true}"#),
@@ -210,7 +214,8 @@ fn kv() -> Vec<Case> {
             "/v3/kv/txn",
             r#"{"compare":[{"target":"VERSION","key":"Zm9v","version":"2"},
                 {"target":"VALUE","key":"Zm9v","value":"+/8=","result":"EQUAL"}],
-                "success":[{"requestRange":{"key":"Zm9v"}},{"request_put":{"key":"Yg==","value":"Yg=="}},
+                "success":[{"requestRange":{"key":"Zm9v"}},
+                {"request_put":{"key":"Yg==","value":"Yg=="}},
                 {"request_delete_range":{"key":"Zm9w","prev_kv":true}}],"failure":[]}"#,
         ),
         post(
@@ -218,7 +223,10 @@ fn kv() -> Vec<Case> {
             r#"{"compare":[{"target":"MOD","key":"Zm9v","mod_revision":0}],
                 "failure":[{"request_txn":{"success":[{"request_range":{"key":"Yg=="}}]}}]}"#,
         ),
-        post("/v3/kv/txn", r#"{"success":[{"request_put":{"key":"YQ=="}},{"request_put":{"key":"YQ=="}}]}"#),
+        post(
+            "/v3/kv/txn",
+            r#"{"success":[{"request_put":{"key":"YQ=="}},{"request_put":{"key":"YQ=="}}]}"#,
+        ),
         post("/v3/kv/txn", r#"{"success":[{}]}"#),
         post("/v3/kv/txn", "{}"),
         post("/v3/kv/deleterange", r#"{"key":"Yg==","prev_kv":true}"#),
@@ -248,12 +256,27 @@ fn leases_and_watches() -> Vec<Case> {
         post("/v3/lease/keepalive", ""),
         with(&[("Grpc-Timeout", "1n")], post("/v3/lease/keepalive", r#"{"ID":"1234"}"#)),
         open("/v3/watch", r#"{"create_request":{"key":"Zm9v"}}"#, 1),
-        open("/v3/watch", r#"{"create_request":{"key":"Zm9v"}}{"createRequest":{"key":"Yg=="}} {"#, 2),
+        open(
+            "/v3/watch",
+            r#"{"create_request":{"key":"Zm9v"}}{"createRequest":{"key":"Yg=="}} {"#,
+            2,
+        ),
         open("/v3/watch", r#"{"create_request":{"key":"Zm9v","start_revision":"1"}}"#, 2),
-        open("/v3/watch", r#"{"create_request":{"key":"AA==","range_end":"AA==","start_revision":"4"}}"#, 2),
-        open("/v3/watch", r#"{"create_request":{"watch_id":"7","key":"YQ=="}}{"cancel_request":{"watch_id":7}}"#, 2),
+        open(
+            "/v3/watch",
+            r#"{"create_request":{"key":"AA==","range_end":"AA==","start_revision":"4"}}"#,
+            2,
+        ),
+        open(
+            "/v3/watch",
+            r#"{"create_request":{"watch_id":"7","key":"YQ=="}}{"cancel_request":{"watch_id":7}}"#,
+            2,
+        ),
         open("/v3/watch", r#"{"create_request":{"key":"YQ=="}}{"progress_request":{}}"#, 1),
-        with(&[("Grpc-Timeout", "400m")], post("/v3/watch", r#"{"create_request":{"key":"YQ=="}}"#)),
+        with(
+            &[("Grpc-Timeout", "400m")],
+            post("/v3/watch", r#"{"create_request":{"key":"YQ=="}}"#),
+        ),
         with(&[("Grpc-Timeout", "400m")], post("/v3/watch", "")),
         post("/v3/lease/revoke", r#"{"ID":"1234"}"#),
         post("/v3/kv/lease/revoke", r#"{"ID":"1234"}"#),
@@ -264,24 +287,68 @@ fn leases_and_watches() -> Vec<Case> {
 
 fn malformed() -> Vec<Case> {
     let bodies = [
-        "", " ", "{", "{}", "[]", "null", "true", "\"x\"", "12", "abc", "{1:2}", "{\"a\"", "{\"a\" 1}",
-        "{\"a\":1 2}", "{\"a\":tru}", "{\"a\":1,}", "{\"key\":\"a", "{\"key\":\"\\q\"}", "{\"key\":\"\\u00g\"}",
-        "{\"key\":\"\u{1}\"}", "{\"key\":01}", "{\"limit\":1.e}", "{\"limit\":-}", "{\"limit\":1e}",
-        "{\"key\":1}", "{\"key\":\"!!\"}", "{\"key\":\"Zg=\"}", "{\"key\":\"Zg\"}", "{\"key\":\"Zm9v\\n\"}",
-        "{\"key\":\"+_8=\"}", "{\"key\":true}", "{\"key\":[]}", "{\"key\":{}}", "{\"key\":\"Zm9v\",\"key\":\"\"}",
-        "{\"key\":\"Zm9v\",\"limit\":\"x\"}", "{\"key\":\"Zm9v\",\"limit\":1.5}", "{\"key\":\"Zm9v\",\"limit\":\"1e0\"}",
-        "{\"key\":\"Zm9v\",\"limit\":1.0}", "{\"key\":\"Zm9v\",\"limit\":null}", "{\"key\":\"Zm9v\",\"limit\":\" 1\"}",
-        "{\"key\":\"Zm9v\",\"limit\":9223372036854775808}", "{\"key\":\"Zm9v\",\"sort_order\":\"NOPE\"}",
-        "{\"key\":\"Zm9v\",\"sort_order\":99}", "{\"key\":\"Zm9v\",\"sort_order\":4294967296}",
-        "{\"key\":\"Zm9v\",\n \"keysOnly\": 1}", "{\"é\":1,\"keys_only\":\"true\"}", "{\"key\":\"Zm9v\"} trailing",
-        "{\"key\":\"Zm9v\"}}", "{\"unknown\":[1,{\"a\":null}],\"key\":\"Zm9v\"}", "{\"KEY\":\"Zm9v\"}",
+        "",
+        " ",
+        "{",
+        "{}",
+        "[]",
+        "null",
+        "true",
+        "\"x\"",
+        "12",
+        "abc",
+        "{1:2}",
+        "{\"a\"",
+        "{\"a\" 1}",
+        "{\"a\":1 2}",
+        "{\"a\":tru}",
+        "{\"a\":1,}",
+        "{\"key\":\"a",
+        "{\"key\":\"\\q\"}",
+        "{\"key\":\"\\u00g\"}",
+        "{\"key\":\"\u{1}\"}",
+        "{\"key\":01}",
+        "{\"limit\":1.e}",
+        "{\"limit\":-}",
+        "{\"limit\":1e}",
+        "{\"key\":1}",
+        "{\"key\":\"!!\"}",
+        "{\"key\":\"Zg=\"}",
+        "{\"key\":\"Zg\"}",
+        "{\"key\":\"Zm9v\\n\"}",
+        "{\"key\":\"+_8=\"}",
+        "{\"key\":true}",
+        "{\"key\":[]}",
+        "{\"key\":{}}",
+        "{\"key\":\"Zm9v\",\"key\":\"\"}",
+        "{\"key\":\"Zm9v\",\"limit\":\"x\"}",
+        "{\"key\":\"Zm9v\",\"limit\":1.5}",
+        "{\"key\":\"Zm9v\",\"limit\":\"1e0\"}",
+        "{\"key\":\"Zm9v\",\"limit\":1.0}",
+        "{\"key\":\"Zm9v\",\"limit\":null}",
+        "{\"key\":\"Zm9v\",\"limit\":\" 1\"}",
+        "{\"key\":\"Zm9v\",\"limit\":9223372036854775808}",
+        "{\"key\":\"Zm9v\",\"sort_order\":\"NOPE\"}",
+        "{\"key\":\"Zm9v\",\"sort_order\":99}",
+        "{\"key\":\"Zm9v\",\"sort_order\":4294967296}",
+        "{\"key\":\"Zm9v\",\n \"keysOnly\": 1}",
+        "{\"é\":1,\"keys_only\":\"true\"}",
+        "{\"key\":\"Zm9v\"} trailing",
+        "{\"key\":\"Zm9v\"}}",
+        "{\"unknown\":[1,{\"a\":null}],\"key\":\"Zm9v\"}",
+        "{\"KEY\":\"Zm9v\"}",
     ];
     let mut cases: Vec<Case> = bodies.iter().map(|body| post("/v3/kv/range", body)).collect();
     let deep = format!("{}{}", "[".repeat(10_001), "]".repeat(10_001));
     cases.push(post("/v3/kv/range", &deep));
-    for body in ["{\"success\":{}}", "{\"success\":[null]}", "{\"success\":[1]}", "{\"success\":null}",
+    for body in [
+        "{\"success\":{}}",
+        "{\"success\":[null]}",
+        "{\"success\":[1]}",
+        "{\"success\":null}",
         "{\"success\":[{\"request_range\":{\"key\":\"Zm9v\"},\"request_put\":{\"key\":\"Zm9v\"}}]}",
-        "{\"compare\":[{\"target\":\"VERSION\",\"key\":\"YQ==\",\"version\":1,\"value\":\"\"}]}"] {
+        "{\"compare\":[{\"target\":\"VERSION\",\"key\":\"YQ==\",\"version\":1,\"value\":\"\"}]}",
+    ] {
         cases.push(post("/v3/kv/txn", body));
     }
     cases
@@ -313,7 +380,8 @@ fn http() -> Vec<Case> {
         post("/v3/maintenance/alarm", r#"{"action":2,"alarm":1,"memberID":7}"#),
         post("/v3/maintenance/transfer-leadership", r#"{"targetID":"7"}"#),
     ];
-    for path in ["/v3/", "/v3/nosuch", "/v3/kv/range/", "/v3/kv", "/v3alpha/kv/range", "/v3betakv"] {
+    for path in ["/v3/", "/v3/nosuch", "/v3/kv/range/", "/v3/kv", "/v3alpha/kv/range", "/v3betakv"]
+    {
         cases.extend(["GET", "POST", "DELETE"].map(|method| case(method, path, "")));
     }
     cases.extend(["GET", "PUT", "DELETE", "PATCH"].map(|method| case(method, "/v3/kv/range", "")));

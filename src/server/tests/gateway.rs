@@ -61,7 +61,10 @@ async fn keys_are_put_read_compared_and_deleted() {
     assert_eq!(first["succeeded"], true);
     assert_eq!(first["responses"][0]["response_put"]["prev_kv"]["value"], "YmFy");
     let deleted = json.ok("/v3/kv/deleterange", json!({"key": "Zm9v", "prev_kv": true})).await;
-    assert_eq!((&deleted["deleted"], &deleted["prev_kvs"][0]["version"]), (&json!("1"), &json!("2")));
+    assert_eq!(
+        (&deleted["deleted"], &deleted["prev_kvs"][0]["version"]),
+        (&json!("1"), &json!("2"))
+    );
     let gone = json.ok("/v3/kv/range", json!({"key": "Zm9v"})).await;
     assert_eq!(gone.as_object().map(serde_json::Map::len), Some(1), "only the header: {gone}");
     let handled = "grpc_server_handled_total{grpc_code=\"OK\",grpc_method=\"Put\",\
@@ -74,7 +77,13 @@ async fn errors_have_their_status_and_text() {
     let server = server(&[]).await;
     let json = &server.json;
     let cases = [
-        ("POST", "/v3/kv/range", "", 400, r#"{"code":3,"message":"etcdserver: key is not provided"}"#),
+        (
+            "POST",
+            "/v3/kv/range",
+            "",
+            400,
+            r#"{"code":3,"message":"etcdserver: key is not provided"}"#,
+        ),
         ("POST", "/v3/kv/range", "{", 400, r#"{"code":3,"message":"unexpected EOF"}"#),
         (
             "POST",
@@ -133,7 +142,10 @@ async fn large_and_deep_requests_are_refused_and_cost_little() {
     let read = json.ok("/v3/kv/range", json!({"key": "YQ=="})).await;
     assert_eq!(read["kvs"][0]["value"].as_str().map(str::len), Some(2_000_000));
     let large = json.post("/v3/kv/put", value(1_600_000).to_string()).await;
-    assert_eq!((large.status, &large.json()["message"]), (400, &json!("etcdserver: request is too large")));
+    assert_eq!(
+        (large.status, &large.json()["message"]),
+        (400, &json!("etcdserver: request is too large"))
+    );
     let larger = json.post("/v3/kv/put", value(3_000_000).to_string()).await;
     assert_eq!((larger.status, &larger.json()["code"]), (429, &json!(8)), "{larger:?}");
     let text = larger.json()["message"].to_string();
@@ -173,7 +185,10 @@ async fn leases_are_granted_renewed_and_revoked() {
     let (sender, mut lines) = json.duplex("/v3/lease/keepalive", r#"{"ID":"1234"}"#).await;
     assert_eq!(lines.status, 200);
     let renewed = lines.next().await.expect("an answer");
-    assert_eq!((&renewed["result"]["ID"], &renewed["result"]["TTL"]), (&json!("1234"), &json!("100")));
+    assert_eq!(
+        (&renewed["result"]["ID"], &renewed["result"]["TTL"]),
+        (&json!("1234"), &json!("100"))
+    );
     sender.send(r#"{"ID":9}"#.into()).await.expect("it reads on");
     let unknown = lines.next().await.expect("an answer");
     assert_eq!((&unknown["result"]["ID"], unknown["result"].get("TTL")), (&json!("9"), None));
@@ -292,8 +307,7 @@ async fn message(socket: &mut WebSocket) -> Option<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_carries_a_stream_both_ways() {
     let server = server(&[]).await;
-    let (mut socket, bearer) =
-        websocket(&server.member, "/v3/watch", Some("Bearer, token")).await;
+    let (mut socket, bearer) = websocket(&server.member, "/v3/watch", Some("Bearer, token")).await;
     assert!(bearer, "the protocol that the client offered is not chosen");
     for (id, key) in ["YQ==", "Yg=="].iter().enumerate() {
         let create = json!({"create_request": {"key": key}}).to_string();
@@ -365,7 +379,8 @@ async fn patroni_elects_and_keeps_a_leader() {
     });
     assert_eq!(json.ok("/v3/kv/txn", take.clone()).await["succeeded"], true);
     assert_eq!(json.ok("/v3/kv/txn", take).await.get("succeeded"), None);
-    let prefix = json!({"key": "L3NlcnZpY2UvYmF0bWFuLw==", "range_end": "L3NlcnZpY2UvYmF0bWFuMA=="});
+    let prefix =
+        json!({"key": "L3NlcnZpY2UvYmF0bWFuLw==", "range_end": "L3NlcnZpY2UvYmF0bWFuMA=="});
     let read = json.ok("/v3/kv/range", prefix.clone()).await;
     assert_eq!(read["kvs"][0]["lease"], lease);
     let next = read["header"]["revision"].as_str().and_then(|text| text.parse::<i64>().ok());
@@ -391,7 +406,8 @@ async fn apisix_reads_a_prefix_and_watches_it() {
     let json = &server.json;
     let (prefix, end) = ("L2FwaXNpeC8=", "L2FwaXNpeDA=");
     for (key, value) in [("L2FwaXNpeC9h", "eyJhIjoxfQ=="), ("L2FwaXNpeC9i", "eyJiIjoxfQ==")] {
-        json.ok("/v3/kv/put", json!({"key": key, "value": value, "lease": 0, "prev_kv": true})).await;
+        json.ok("/v3/kv/put", json!({"key": key, "value": value, "lease": 0, "prev_kv": true}))
+            .await;
     }
     let request = json!({"key": prefix, "range_end": end, "limit": 0, "revision": 0,
         "sort_order": 0, "sort_target": 0, "serializable": false, "keys_only": false,

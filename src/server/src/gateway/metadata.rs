@@ -105,9 +105,7 @@ fn deadline(value: &HeaderValue) -> Result<Option<Instant>, Status> {
     let now = Instant::now();
     Ok(match u64::try_from(number) {
         Ok(0) => None,
-        Ok(count) => {
-            now.checked_add(Duration::from_nanos(count.saturating_mul(*nanoseconds)))
-        }
+        Ok(count) => now.checked_add(Duration::from_nanos(count.saturating_mul(*nanoseconds))),
         Err(_) => Some(now),
     })
 }

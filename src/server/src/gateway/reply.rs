@@ -78,10 +78,7 @@ impl Reply {
     }
 }
 
-async fn by<T>(
-    deadline: Option<Instant>,
-    waiting: impl Future<Output = T>,
-) -> Result<T, Status> {
+async fn by<T>(deadline: Option<Instant>, waiting: impl Future<Output = T>) -> Result<T, Status> {
     let Some(deadline) = deadline else { return Ok(waiting.await) };
     let passed = |_| Status::new(Code::DeadlineExceeded, "context deadline exceeded");
     // One that has passed is not let try, so that nothing is done for it.

@@ -7,7 +7,7 @@ use prost::Message;
 use proto::etcdserverpb as pb;
 
 use super::bindings::{Binding, Bindings};
-use super::json::{Limits, json_from_message, line_of_error, message_from_json};
+use super::json::{Limits, Values, json_from_message, line_of_error, message_from_json};
 use super::requests::{self, Chunks};
 use crate::grpc::Status;
 
@@ -88,8 +88,14 @@ fn what_cannot_be_mapped_is_named_as_etcd_names_it() {
             r#"{"limit":9223372036854775808}"#,
             "(line 1:10): invalid value for int64 field limit: 9223372036854775808",
         ),
-        ("{\"a\":\"é\",\n \"keysOnly\": 1}", "(line 2:14): invalid value for bool field keysOnly: 1"),
-        (r#"{"é":1,"sort_order":true}"#, "(line 1:21): invalid value for enum field sortOrder: true"),
+        (
+            "{\"a\":\"é\",\n \"keysOnly\": 1}",
+            "(line 2:14): invalid value for bool field keysOnly: 1",
+        ),
+        (
+            r#"{"é":1,"sort_order":true}"#,
+            "(line 1:21): invalid value for enum field sortOrder: true",
+        ),
         (r#"{"key":"","key":""}"#, "(line 1:11): duplicate field \"key\""),
         (r#"{"sort_order":1,"sortOrder":1}"#, "(line 1:17): duplicate field \"sortOrder\""),
     ];
@@ -116,9 +122,8 @@ fn nesting_is_bounded_and_what_is_read_can_be_decoded() {
         let open = r#"{"success":[{"request_txn":"#.repeat(depth);
         format!("{open}{{}}{}", "}]}".repeat(depth))
     };
-    let deepest = (1..60).take_while(|depth| {
-        read::<pb::TxnRequest>("/v3/kv/txn", &nested(*depth)).is_ok()
-    });
+    let deepest =
+        (1..60).take_while(|depth| read::<pb::TxnRequest>("/v3/kv/txn", &nested(*depth)).is_ok());
     assert_eq!(deepest.last(), Some(50));
     let error = read::<pb::TxnRequest>("/v3/kv/txn", &nested(3000));
     assert_eq!(error, Err("proto: exceeded max recursion depth".into()));
@@ -147,8 +152,7 @@ fn answers_are_written_as_etcd_writes_them() {
     assert_eq!(write("/v3/kv/range", answer.encode_to_vec()), expected);
     let alarm = |alarm| pb::AlarmMember { member_id: 7, alarm };
     let answer = pb::AlarmResponse { header: None, alarms: vec![alarm(1), alarm(9)] };
-    let expected =
-        r#"{"alarms":[{"memberID":"7","alarm":"NOSPACE"},{"memberID":"7","alarm":9}]}"#;
+    let expected = r#"{"alarms":[{"memberID":"7","alarm":"NOSPACE"},{"memberID":"7","alarm":9}]}"#;
     assert_eq!(write("/v3/maintenance/alarm", answer.encode_to_vec()), expected);
     let answer = pb::LeaseGrantResponse { id: 1, ttl: 2, error: "\"<>\n".into(), header: None };
     let expected = r#"{"ID":"1","TTL":"2","error":"\"<>\n"}"#;
@@ -158,9 +162,10 @@ fn answers_are_written_as_etcd_writes_them() {
 }
 
 fn chunks(pieces: &[&'static str], breaks: bool) -> Chunks {
-    let pieces: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes())));
-    let broken = breaks.then_some(Err(()));
-    stream::iter(pieces.into_iter().chain(broken)).boxed()
+    let piece = |piece: &&'static str| Ok(Bytes::from_static(piece.as_bytes()));
+    let mut pieces: Vec<Result<Bytes, ()>> = pieces.iter().map(piece).collect();
+    pieces.extend(breaks.then_some(Err(())));
+    stream::iter(pieces).boxed()
 }
 
 const LIMITS: Limits = Limits { json_bytes: 100 };
@@ -196,4 +201,48 @@ async fn a_stream_of_requests_ends_at_one_that_cannot_be_read() {
     assert_eq!(all(&["{\"ID\":1}", "{\"ID\":2} ", "{\"ID\":[]} {\"ID\":3}"], false).await, both);
     assert_eq!(all(&["{\"ID\":1} {\"ID"], true).await, vec![one]);
     assert_eq!(all(&[], false).await, Vec::<Bytes>::new());
+}
+
+/// Sound requests that are cut, doubled and overwritten at random: whatever comes of them is
+/// refused, or a message that the router can decode.
+#[test]
+fn no_input_breaks_the_mapping() {
+    let paths = ["/v3/kv/txn", "/v3/watch", "/v3/auth/role/grant", "/v3/maintenance/alarm"];
+    let bindings = paths.map(binding);
+    let samples = [
+        r#"{"compare":[{"target":"VALUE","key":"YQ==","value":""}],"success":[{"requestPut":
+            {"key":"-_8","lease":"9223372036854775807","prev_kv":true}},{"request_txn":{}}]}"#,
+        r#"{"create_request":{"key":"\u00e9\ud83d\ude00","filters":["NOPUT",1],
+            "watch_id":-1.0e2}}"#,
+        r#" {"name":"r","perm":{"permType":"READWRITE","key":"YQ"}}{"action":2,"alarm":null} 12 "#,
+    ];
+    let mut random = base::Prng::new(7);
+    let mut mapped = 0;
+    for round in 0..20_000 {
+        let sample = samples[round % samples.len()].as_bytes();
+        let mut body = sample.to_vec();
+        for _ in 0..random.below(4) {
+            let (at, other) = (below(&mut random, body.len()), below(&mut random, sample.len()));
+            match random.below(4) {
+                0 => body.truncate(at.max(1)),
+                1 => body.splice(at..at, sample[other..].iter().copied()).for_each(drop),
+                2 => body[at] = sample[other],
+                _ => body[at] = u8::try_from(random.below(256)).expect("below 256"),
+            }
+        }
+        let binding = &bindings[round % bindings.len()];
+        let mut values = Values::new(4096);
+        values.push(&body);
+        while let Ok(Some(value)) = values.next() {
+            let Ok(message) = message_from_json(&value, &binding.input) else { continue };
+            let encoded = Bytes::from(message.encode_to_vec());
+            json_from_message(encoded, &binding.input, "", "").expect("it decodes");
+            mapped += 1;
+        }
+    }
+    assert!(mapped > 1000, "only {mapped} requests were mapped");
+}
+
+fn below(random: &mut base::Prng, bound: usize) -> usize {
+    usize::try_from(random.below(bound.max(1) as u64)).expect("below a length")
 }

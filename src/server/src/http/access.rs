@@ -14,10 +14,8 @@ use crate::listen::Origin;
 const ALL: &str = "*";
 /// What the gateway's paths began with before etcd 3.4.
 const OLD_PREFIX: &str = "/v3beta/";
-const CORS_METHODS: HeaderValue =
-    HeaderValue::from_static("POST, GET, OPTIONS, PUT, DELETE");
-const CORS_HEADERS: HeaderValue =
-    HeaderValue::from_static("accept, content-type, authorization");
+const CORS_METHODS: HeaderValue = HeaderValue::from_static("POST, GET, OPTIONS, PUT, DELETE");
+const CORS_HEADERS: HeaderValue = HeaderValue::from_static("accept, content-type, authorization");
 const NAMED_CLIENT: &str = "CommonName of client sending a request against gateway will be \
                             ignored and not used as expected";
 
