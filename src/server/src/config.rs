@@ -15,8 +15,9 @@ mod gates;
 mod help;
 pub mod host;
 mod member;
+mod security;
 pub mod table;
-mod url;
+pub(crate) mod url;
 mod validate;
 mod value;
 mod values;
@@ -36,6 +37,7 @@ pub use values::Values;
 pub use warning::Warning;
 
 use crate::logging;
+use crate::tls::TlsSettings;
 
 /// Everything the process is told.
 #[derive(Clone, Debug)]
@@ -76,6 +78,10 @@ pub struct Config {
     pub enable_gateway: bool,
     /// Which features are on.
     pub gates: Gates,
+    /// TLS of the ports for clients and metrics.
+    pub client_tls: TlsSettings,
+    /// TLS between members.
+    pub peer_tls: TlsSettings,
     /// The log.
     pub log: logging::Settings,
     /// What to say once the log runs.

@@ -12,6 +12,7 @@ pub mod peer;
 mod run;
 mod serve;
 mod signals;
+pub mod tls;
 
 pub use run::{STOP_TIMEOUT, run};
 pub use serve::serve;

@@ -1,8 +1,10 @@
 //! Puts a member together, from its directory to its ports, and takes it apart in order.
 //!
-//! Order of a start: lock the directory, bind every address, listen to peers, recover and join,
+//! Order of a start: lock the directory, read certificates, bind every address, listen to peers, recover and join,
 //! then serve clients. Order of a stop: refuse new calls and drain, then stop the member, then the
 //! connections to peers.
+
+mod security;
 
 use std::fmt::Display;
 use std::io::ErrorKind;
@@ -28,6 +30,8 @@ use crate::listen::{
 use crate::metrics::{Metrics, ServerLabels};
 use crate::peer::{PeerPort, PeerSettings, TcpNet};
 use crate::run::say_ready;
+use crate::tls::Dialer;
+use security::{Port, Security};
 
 /// Where the backend lives within the data directory.
 const BACKEND_DIRECTORY: &str = "member/backend";
@@ -46,10 +50,12 @@ type Env = TokioEnv<TcpNet>;
 /// The reason why it cannot start, for an operator.
 pub async fn serve(config: Config, stop: Stop) -> Result<(), String> {
     let disk = open_disk(&config)?;
-    let ports = Ports::bind(&config).await?;
+    let security = Security::open(&config, &listen_settings(&config))?;
+    let ports = Ports::bind(&config, &security).await?;
     let metrics = Arc::new(Metrics::new(&labels(&config)));
     let (runtime, origin) = (Handle::current(), tokio::time::Instant::now());
-    let net = TcpNet::new(runtime.clone(), origin, peer_settings(&config), Arc::clone(&metrics));
+    let peer_settings = peer_settings(&config, security.dialer);
+    let net = TcpNet::new(runtime.clone(), origin, peer_settings, Arc::clone(&metrics));
     let backend = FjallBackend::at(config.data_dir.join(BACKEND_DIRECTORY));
     let env = TokioEnv::new(runtime, origin, disk, backend, net.clone())
         .map_err(|error| format!("the system gives no randomness: {error}"))?;
@@ -178,18 +184,20 @@ struct Ports {
 }
 
 impl Ports {
-    async fn bind(config: &Config) -> Result<Ports, String> {
+    async fn bind(config: &Config, security: &Security) -> Result<Ports, String> {
         let settings = listen_settings(config);
+        let bind = async |urls: &[String], flag: &str, port: Port| {
+            let bound = bind_all(urls, flag, &settings).await?;
+            let secured = urls.iter().zip(bound);
+            let secured = secured.map(|(url, bound)| security.secured(port, url, bound));
+            Ok::<Vec<Listener>, String>(secured.collect())
+        };
+        let http_urls = &config.listen_client_http_urls;
         Ok(Ports {
-            peer: bind_all(&config.listen_peer_urls, "listen-peer-urls", &settings).await?,
-            client: bind_all(&config.listen_client_urls, "listen-client-urls", &settings).await?,
-            client_http: bind_all(
-                &config.listen_client_http_urls,
-                "listen-client-http-urls",
-                &settings,
-            )
-            .await?,
-            metrics: bind_all(&config.listen_metrics_urls, "listen-metrics-urls", &settings)
+            peer: bind(&config.listen_peer_urls, "listen-peer-urls", Port::Peer).await?,
+            client: bind(&config.listen_client_urls, "listen-client-urls", Port::Client).await?,
+            client_http: bind(http_urls, "listen-client-http-urls", Port::Client).await?,
+            metrics: bind(&config.listen_metrics_urls, "listen-metrics-urls", Port::Metrics)
                 .await?,
         })
     }
@@ -293,8 +301,9 @@ fn labels(config: &Config) -> ServerLabels {
     }
 }
 
-fn peer_settings(config: &Config) -> PeerSettings {
+fn peer_settings(config: &Config, dialer: Dialer) -> PeerSettings {
     PeerSettings {
+        dialer,
         advertised_urls: config.advertise_peer_urls.clone(),
         request_timeout: config.node.request_timeout(),
     }

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::args::Global;
+use super::client::secure::{Security, TlsFlags};
 use super::display::{Display, Format};
 use super::failure::Failure;
 use crate::duration;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub request_bytes_max: usize,
     /// The greatest answer that is taken.
     pub answer_bytes_max: usize,
+    /// TLS.
+    pub security: Security,
 }
 
 impl Settings {
@@ -51,7 +54,9 @@ impl Settings {
         refuse_unsupported(&global)?;
         let format = Format::parse(global.write_out.as_deref().unwrap_or("simple"))?;
         let hex = flag("hex", &global.hex, false)?;
+        let security = security(&global)?;
         Ok(Settings {
+            security,
             endpoints: endpoints(&global.endpoints),
             display: Display { format, hex, value_only: false },
             dial_timeout: time("dial-timeout", &global.dial_timeout, "2s")?,
@@ -150,24 +155,29 @@ fn refuse_empty(global: &Global) -> Result<(), Failure> {
 fn refuse_unsupported(global: &Global) -> Result<(), Failure> {
     let given = |value: &Option<String>| value.as_deref().is_some_and(|value| !value.is_empty());
     let unsupported = [
-        ("cert", given(&global.cert)),
-        ("key", given(&global.key)),
-        ("cacert", given(&global.cacert)),
         ("auth-jwt-token", given(&global.auth_jwt_token)),
         ("user", given(&global.user)),
         ("password", given(&global.password)),
         ("discovery-srv", given(&global.discovery_srv)),
         ("discovery-srv-name", given(&global.discovery_srv_name)),
-        (
-            "insecure-transport=false",
-            !flag("insecure-transport", &global.insecure_transport, true)?,
-        ),
-        ("insecure-skip-tls-verify", flag("", &global.insecure_skip_tls_verify, false)?),
     ];
     match unsupported.iter().find(|(_, used)| *used) {
         Some((name, _)) => Err(Failure::not_supported(format!("--{name}"))),
         None => Ok(()),
     }
+}
+
+fn security(global: &Global) -> Result<Security, Failure> {
+    let file = |value: &Option<String>| value.clone().filter(|path| !path.is_empty());
+    let skip_verify = &global.insecure_skip_tls_verify;
+    let flags = TlsFlags {
+        cert: file(&global.cert),
+        key: file(&global.key),
+        cacert: file(&global.cacert),
+        insecure_transport: flag("insecure-transport", &global.insecure_transport, true)?,
+        skip_verify: flag("insecure-skip-tls-verify", skip_verify, false)?,
+    };
+    Security::open(flags).map_err(Failure::bad_arguments)
 }
 
 fn flag(name: &str, value: &Option<String>, default: bool) -> Result<bool, Failure> {

@@ -8,7 +8,7 @@ use node::{AutoCompaction, InitialMember, InitialState, Knobs, NodeConfig};
 
 use super::values::Values;
 use super::warning::Warning;
-use super::{Config, cluster, duration, host, validate};
+use super::{Config, cluster, duration, host, security, validate};
 use crate::logging::{Format, Output, Settings, Severity};
 
 const CLIENT_URL: &str = "http://localhost:2379";
@@ -19,9 +19,6 @@ const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
 /// What etcd raises shorter timeouts to, so that shorter ones mean the default.
 const PEER_TIMEOUT_FLOOR: &str = "5s";
-
-const LISTEN_FLAGS: [&str; 4] =
-    ["listen-peer-urls", "listen-client-urls", "listen-client-http-urls", "listen-metrics-urls"];
 
 pub(super) fn config(
     values: &Values,
@@ -37,6 +34,7 @@ pub(super) fn config(
     let initial_cluster = initial_cluster(values);
     validate::validate(values, has_advertised, &initial_cluster, &mut warnings)?;
     refuse_what_is_not_built(values)?;
+    security::warn_of_plain_urls(values, &mut warnings);
     let node = node_config(values, &initial_cluster, address)?;
     let peer_urls = advertised_peer_urls(values, address);
     Ok(Config {
@@ -56,6 +54,8 @@ pub(super) fn config(
         extensive_metrics: values.text("metrics") == "extensive",
         enable_gateway: values.bool("enable-grpc-gateway"),
         gates: values.gates(),
+        client_tls: security::client(values),
+        peer_tls: security::peer(values),
         log: log(values),
         warnings,
         initial_cluster: named_cluster(values, &initial_cluster, &peer_urls),
@@ -87,11 +87,6 @@ fn initial_cluster(values: &Values) -> String {
 
 fn refuse_what_is_not_built(values: &Values) -> Result<(), String> {
     let mut refused = values.refused();
-    let tls = |name: &&&str| {
-        let secure = |url: &String| url.starts_with("https:") || url.starts_with("unixs:");
-        values.list(name).iter().any(secure)
-    };
-    refused.extend(LISTEN_FLAGS.iter().filter(tls).map(|name| format!("TLS in --{name}")));
     if values.list("log-outputs").iter().any(|output| output == "systemd/journal") {
         refused.push("systemd/journal in --log-outputs".into());
     }

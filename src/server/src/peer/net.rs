@@ -21,6 +21,7 @@ use super::reader::read_forever;
 use super::remote::{Remote, StreamKind};
 use super::snapshot::{TcpSnapshot, send_snapshot};
 use crate::metrics::Metrics;
+use crate::tls::Dialer;
 
 /// Messages of all peers that wait for the node.
 const RECEIVED_MAX: usize = 4096;
@@ -36,6 +37,8 @@ pub struct PeerSettings {
     pub advertised_urls: Vec<String>,
     /// How long the node may take to answer a call of another member.
     pub request_timeout: Duration,
+    /// How members are dialed whose URLs ask for TLS.
+    pub dialer: Dialer,
 }
 
 /// The other members over TCP; cheap to clone.
@@ -292,7 +295,7 @@ impl Net for TcpNet {
         let shared = Arc::clone(&self.shared);
         let asking = async move {
             timeout_at(deadline, async {
-                let connection = Connection::open(&url).await?;
+                let connection = Connection::open(&shared, &url).await?;
                 ask_over(&shared, connection, &request).await
             })
             .await
@@ -384,7 +387,7 @@ async fn ask(remote: &Remote, request: &PeerRequest) -> Result<PeerResponse, Cal
     let mut tried = BTreeSet::new();
     for attempt in 0_usize.. {
         let Some(url) = remote.url(attempt).filter(|url| tried.insert(url.clone())) else { break };
-        match Connection::open(&url).await {
+        match Connection::open(&remote.shared, &url).await {
             Ok(connection) => {
                 let answer = ask_over(&remote.shared, connection, request).await;
                 return answer.map(|(_, response)| response);

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::{PeerPort, PeerSettings, TcpNet};
 use crate::listen::{ListenAddress, ListenSettings, Listener, StopSwitch, serve};
 use crate::metrics::{Metrics, ServerLabels};
+use crate::tls::Dialer;
 
 const CLUSTER: ClusterId = ClusterId(0xcafe);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,6 +41,7 @@ async fn member(id: u64, cluster: ClusterId, port: u16) -> Member {
     let listener = Listener::bind(&address, &settings).await.expect("a free port");
     let port = listener.port().expect("a port");
     let peer_settings = PeerSettings {
+        dialer: Dialer::default(),
         advertised_urls: vec![format!("http://127.0.0.1:{port}")],
         request_timeout: Duration::from_secs(5),
     };

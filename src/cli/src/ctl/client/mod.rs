@@ -4,12 +4,14 @@
 //! A call that may have reached a member is made again elsewhere only when it changes nothing, so a
 //! write is never doubled. Every failure names the members that were tried and what each said.
 
+pub mod secure;
 mod status;
 
 use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
 use proto::etcdserverpb::cluster_client::ClusterClient;
 use proto::etcdserverpb::kv_client::KvClient;
 use proto::etcdserverpb::lease_client::LeaseClient;
@@ -125,17 +127,28 @@ impl<'a> Client<'a> {
 
     /// Opens a connection to one member, or says why not.
     pub async fn connect(self, endpoint: &str) -> Result<Channel, String> {
-        let url = match endpoint.split_once("://") {
-            None => format!("http://{endpoint}"),
-            Some(("http", _)) => endpoint.to_owned(),
-            Some((scheme, _)) => return Err(format!("not supported yet: endpoints with {scheme}")),
-        };
-        let endpoint = Endpoint::from_shared(url).map_err(|error| root(&error))?;
+        let security = &self.settings.security;
+        let (is_secure, address) = security.of(endpoint)?;
+        // With TLS too: the handshake is made by the connector, which alone knows of it.
+        let endpoint = Endpoint::from_shared(format!("http://{address}"));
+        let endpoint = endpoint.map_err(|error| root(&error))?;
         let endpoint = endpoint
             .connect_timeout(self.settings.dial_timeout)
             .http2_keep_alive_interval(self.settings.keepalive_time.max(PING_MIN))
             .keep_alive_timeout(self.settings.keepalive_timeout);
-        let opening = tokio::time::timeout(self.settings.dial_timeout, endpoint.connect());
+        let opening = async {
+            if !is_secure {
+                return endpoint.connect().await;
+            }
+            let (security, address) = (security.clone(), address.to_owned());
+            endpoint
+                .connect_with_connector(tower::service_fn(move |_: http::Uri| {
+                    let (security, address) = (security.clone(), address.clone());
+                    async move { security.connect(&address).await.map(TokioIo::new) }
+                }))
+                .await
+        };
+        let opening = tokio::time::timeout(self.settings.dial_timeout, opening);
         match opening.await {
             Ok(channel) => channel.map_err(|error| root(&error)),
             Err(_) => Err("dial timed out".to_owned()),

@@ -5,53 +5,53 @@ use crate::config::flag::Flag;
 use crate::config::flag::Kind::{Bool, Origins, Text, Texts, Uint, UniqueTexts};
 
 pub(super) const FLAGS: &[Flag] = flags! { Security:
-    "cert-file" Text, "", Refused,
+    "cert-file" Text, "", Built,
         "Path to the client server's TLS certificate.";
-    "key-file" Text, "", Refused,
+    "key-file" Text, "", Built,
         "Path to the client server's TLS key.";
-    "client-cert-auth" Bool, "false", Refused,
+    "client-cert-auth" Bool, "false", Built,
         "Require client certificates.";
-    "client-cert-file" Text, "", Refused,
+    "client-cert-file" Text, "", Built,
         "Path to the certificate that this server shows as a client.";
-    "client-key-file" Text, "", Refused,
+    "client-key-file" Text, "", Built,
         "Path to the key of that certificate.";
-    "client-crl-file" Text, "", Refused,
+    "client-crl-file" Text, "", Built,
         "Path to the revocation list of client certificates.";
-    "client-cert-allowed-hostname" Texts, "", Refused,
+    "client-cert-allowed-hostname" Texts, "", Built,
         "Names that client certificates may carry, with commas between them.";
-    "trusted-ca-file" Text, "", Refused,
+    "trusted-ca-file" Text, "", Built,
         "Path to the certificate authorities of clients.";
-    "auto-tls" Bool, "false", Refused,
+    "auto-tls" Bool, "false", Built,
         "Client TLS with generated certificates.";
-    "peer-cert-file" Text, "", Refused,
+    "peer-cert-file" Text, "", Built,
         "Path to the peer server's TLS certificate.";
-    "peer-key-file" Text, "", Refused,
+    "peer-key-file" Text, "", Built,
         "Path to the peer server's TLS key.";
-    "peer-client-cert-auth" Bool, "false", Refused,
+    "peer-client-cert-auth" Bool, "false", Built,
         "Require certificates of peers.";
-    "peer-client-cert-file" Text, "", Refused,
+    "peer-client-cert-file" Text, "", Built,
         "Path to the certificate shown to peers.";
-    "peer-client-key-file" Text, "", Refused,
+    "peer-client-key-file" Text, "", Built,
         "Path to the key of that certificate.";
-    "peer-trusted-ca-file" Text, "", Refused,
+    "peer-trusted-ca-file" Text, "", Built,
         "Path to the certificate authorities of peers.";
-    "peer-cert-allowed-cn" Texts, "", Refused,
+    "peer-cert-allowed-cn" Texts, "", Built,
         "Common names that peer certificates may carry, with commas between them.";
-    "peer-cert-allowed-hostname" Texts, "", Refused,
+    "peer-cert-allowed-hostname" Texts, "", Built,
         "Names that peer certificates may carry, with commas between them.";
-    "peer-auto-tls" Bool, "false", Refused,
+    "peer-auto-tls" Bool, "false", Built,
         "Peer TLS with generated certificates.";
-    "peer-crl-file" Text, "", Refused,
+    "peer-crl-file" Text, "", Built,
         "Path to the revocation list of peer certificates.";
-    "peer-skip-client-san-verification" Bool, "false", Refused,
+    "peer-skip-client-san-verification" Bool, "false", Built,
         "Do not match the names in peer certificates with the peer's address.";
-    "self-signed-cert-validity" Uint, "1", Unused,
+    "self-signed-cert-validity" Uint, "1", Built,
         "Years that generated certificates are valid.";
-    "cipher-suites" Texts, "", Refused,
+    "cipher-suites" Texts, "", Built,
         "TLS cipher suites, with commas between them.";
-    "tls-min-version" Text, "TLS1.2", Refused,
+    "tls-min-version" Text, "TLS1.2", Built,
         "Lowest TLS version: TLS1.2 or TLS1.3.";
-    "tls-max-version" Text, "", Refused,
+    "tls-max-version" Text, "", Built,
         "Highest TLS version: TLS1.2, TLS1.3, or empty for the highest there is.";
     "cors" Origins, "*", Refused,
         "Origins that browsers may call from, with commas between them (empty or * for all).";
