@@ -134,7 +134,7 @@ mod tests {
         let spki = key.public_key().expect("it has one");
         // The point is at the end of the encoding: a mark and two coordinates.
         let point = &spki[spki.len() - 133..];
-        assert_eq!(Verification.verify_signature(point, b"message", &signature), Ok(()));
+        assert!(Verification.verify_signature(point, b"message", &signature).is_ok());
         assert!(Verification.verify_signature(point, b"massage", &signature).is_err());
     }
 }
