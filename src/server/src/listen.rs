@@ -17,7 +17,7 @@ mod stop;
 
 pub use accept::{Listener, serve};
 pub use address::{AddressError, ListenAddress};
-pub use connection::{Exchange, Origin};
+pub use connection::{Exchange, Origin, Secured};
 pub use limits::{ListenSettings, connection_limit};
 pub use sniff::{Protocol, sniff};
 pub use socket::{Coalesced, Socket};

@@ -34,10 +34,19 @@ const TLS_REFUSAL: &[u8] =
 pub struct Origin {
     /// The address; `None` for a Unix socket.
     pub address: Option<SocketAddr>,
-    /// Whether TLS is spoken.
-    pub is_secure: bool,
     /// The common name of the verified client certificate, when it stands for a user.
     pub common_name: Option<Arc<str>>,
+}
+
+/// An extension of every request that came over TLS. Not a part of [`Origin`], which is in the
+/// future of every call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secured;
+
+fn mark(request: &mut Request<Incoming>, is_secured: bool) {
+    if is_secured {
+        request.extensions_mut().insert(Secured);
+    }
 }
 
 /// What answers requests; cheap to clone.
@@ -74,7 +83,6 @@ impl<X: Exchange> Connection<X> {
             accepted = tls.accept(socket, origin.address) => accepted,
         };
         let Some(accepted) = accepted else { return };
-        origin.is_secure = true;
         origin.common_name = accepted.common_name;
         self.run(Socket::Tls(accepted.stream), origin).await;
     }
@@ -90,18 +98,25 @@ impl<X: Exchange> Connection<X> {
         if protocol == Protocol::Tls {
             return Box::pin(refuse_tls(socket, &origin)).await;
         }
+        let is_secured = matches!(socket, Socket::Tls(_));
         let stream = TokioIo::new(Coalesced::new(socket, bytes));
         match protocol {
             Protocol::Tls => {}
             // Boxed apart, so that neither pays for the other's state.
-            Protocol::Http1 => Box::pin(self.serve_http1(stream, origin)).await,
-            Protocol::Http2 => Box::pin(self.serve_http2(stream, origin)).await,
+            Protocol::Http1 => Box::pin(self.serve_http1(stream, origin, is_secured)).await,
+            Protocol::Http2 => Box::pin(self.serve_http2(stream, origin, is_secured)).await,
         }
     }
 
-    async fn serve_http1(self, stream: TokioIo<Coalesced<Socket>>, origin: Origin) {
+    async fn serve_http1(
+        self,
+        stream: TokioIo<Coalesced<Socket>>,
+        origin: Origin,
+        is_secured: bool,
+    ) {
         let exchange = self.exchange.clone();
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request| {
+            mark(&mut request, is_secured);
             let (exchange, origin) = (exchange.clone(), origin.clone());
             async move { Ok::<_, Infallible>(exchange.answer(request, &origin).await) }
         });
@@ -120,9 +135,15 @@ impl<X: Exchange> Connection<X> {
         self.drain(connection).await;
     }
 
-    async fn serve_http2(self, stream: TokioIo<Coalesced<Socket>>, origin: Origin) {
+    async fn serve_http2(
+        self,
+        stream: TokioIo<Coalesced<Socket>>,
+        origin: Origin,
+        is_secured: bool,
+    ) {
         let exchange = self.exchange.clone();
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request| {
+            mark(&mut request, is_secured);
             let (exchange, origin) = (exchange.clone(), origin.clone());
             async move { Ok::<_, Infallible>(exchange.answer(request, &origin).await) }
         });
