@@ -1,8 +1,8 @@
 //! Puts a member together, from its directory to its ports, and takes it apart in order.
 //!
-//! Order of a start: lock the directory, read certificates, bind every address, listen to peers, recover and join,
-//! then serve clients. Order of a stop: refuse new calls and drain, then stop the member, then the
-//! connections to peers.
+//! Order of a start: lock the directory, read certificates, bind every address, listen to peers,
+//! recover and join, then serve clients. Order of a stop: refuse new calls and drain, then stop the
+//! member, then the connections to peers.
 
 mod security;
 

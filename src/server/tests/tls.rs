@@ -379,18 +379,17 @@ async fn generated_certificates_are_kept_and_used_again() {
     secure::get(member.client_port, &CLIENT, "/health").await.expect("it is served");
 }
 
-#[test]
-fn what_cannot_be_served_ends_the_start_with_etcd_s_text() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let path = |name: &str| dir.path().join(name).display().to_string();
-    let files = secure::files(dir.path(), "one", &Wanted::default());
-    secure::files(dir.path(), "two", &Wanted::default());
-    let (cert, key) = (files.cert.display(), files.key.display());
-    std::fs::write(path("empty"), b"").expect("written");
-    let secure_url = "https://127.0.0.1:1";
-    let both = |flag: &str| format!("--listen-client-urls={secure_url} {flag}");
+const SECURE_URL: &str = "https://127.0.0.1:1";
+
+fn both(flag: &str) -> String {
+    format!("--listen-client-urls={SECURE_URL} {flag}")
+}
+
+/// Flags that do not fit together, and what is said of them.
+fn misfit_flags(cert: &Path, key: &Path) -> Vec<(String, String)> {
+    let (cert, key) = (cert.display(), key.display());
     let pair = format!("--cert-file={cert} --key-file={key}");
-    let cases = [
+    vec![
         (
             both(""),
             "TLS key/cert (--cert-file, --key-file) must be provided for client url \
@@ -398,12 +397,12 @@ fn what_cannot_be_served_ends_the_start_with_etcd_s_text() {
                 .to_owned(),
         ),
         (
-            format!("--listen-metrics-urls={secure_url}"),
+            format!("--listen-metrics-urls={SECURE_URL}"),
             "client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url"
                 .to_owned(),
         ),
         (
-            format!("--listen-peer-urls={secure_url}"),
+            format!("--listen-peer-urls={SECURE_URL}"),
             "cannot listen on TLS for 127.0.0.1:1: KeyFile and CertFile are not presented".into(),
         ),
         (
@@ -418,6 +417,28 @@ fn what_cannot_be_served_ends_the_start_with_etcd_s_text() {
             ),
         ),
         (
+            format!(
+                "--peer-cert-file={cert} --peer-key-file={key} --peer-cert-allowed-cn=a,b \
+                 --peer-cert-allowed-hostname=c"
+            ),
+            "AllowedCNs and AllowedHostnames are mutually exclusive (cns=[\\\"a\\\" \\\"b\\\"], \
+             hostnames=[\\\"c\\\"])"
+                .into(),
+        ),
+        ("--auto-tls --self-signed-cert-validity=0".into(), "it should be greater than 0".into()),
+        ("--cipher-suites=x".into(), "unexpected TLS cipher suite \"x\"".into()),
+    ]
+}
+
+/// Files that do not fit, and what is said of them.
+fn misfit_files(dir: &Path, cert: &Path, key: &Path) -> Vec<(String, String)> {
+    let path = |name: &str| dir.join(name).display().to_string();
+    secure::files(dir, "two", &Wanted::default());
+    std::fs::write(path("empty"), b"").expect("written");
+    let pair = format!("--cert-file={} --key-file={}", cert.display(), key.display());
+    let key = key.display();
+    vec![
+        (
             both(&format!("--cert-file={} --key-file={key}", path("none"))),
             format!("open {}: no such file or directory", path("none")),
         ),
@@ -430,22 +451,19 @@ fn what_cannot_be_served_ends_the_start_with_etcd_s_text() {
             "tls: private key does not match public key".into(),
         ),
         (
-            format!(
-                "--peer-cert-file={cert} --peer-key-file={key} --peer-cert-allowed-cn=a,b \
-                 --peer-cert-allowed-hostname=c"
-            ),
-            "AllowedCNs and AllowedHostnames are mutually exclusive (cns=[\\\"a\\\" \\\"b\\\"], \
-             hostnames=[\\\"c\\\"])"
-                .into(),
-        ),
-        (
             both(&format!("{pair} --trusted-ca-file={}", path("none"))),
             format!("open {}: no such file or directory", path("none")),
         ),
         (both(&format!("{pair} --client-crl-file={}", path("empty"))), "malformed crl".into()),
-        ("--auto-tls --self-signed-cert-validity=0".into(), "it should be greater than 0".into()),
-        ("--cipher-suites=x".into(), "unexpected TLS cipher suite \"x\"".into()),
-    ];
+    ]
+}
+
+#[test]
+fn what_cannot_be_served_ends_the_start_with_etcd_s_text() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let files = secure::files(dir.path(), "one", &Wanted::default());
+    let mut cases = misfit_flags(&files.cert, &files.key);
+    cases.extend(misfit_files(dir.path(), &files.cert, &files.key));
     for (flags, expected) in cases {
         let mut member = support::cluster(dir.path(), 1).remove(0);
         member.arguments = flags.split_whitespace().map(str::to_owned).collect();

@@ -1,5 +1,5 @@
-//! Listen URLs: `http://host:port`, `https://host:port`, `unix://path`, `unixs://path`. Whether TLS is
-//! spoken there is not a matter of the address.
+//! Listen URLs: `http://host:port`, `https://host:port`, `unix://path`, `unixs://path`. Whether TLS
+//! is spoken there is not a matter of the address.
 
 use url::Url;
 
