@@ -10,17 +10,17 @@ pub(super) const FLAGS: &[Flag] = flags! { Security:
     "key-file" Text, "", Built,
         "Path to the client server's TLS key.";
     "client-cert-auth" Bool, "false", Built,
-        "Require client certificates.";
+        "Require client certificates, whose common names are users.";
     "client-cert-file" Text, "", Built,
         "Path to the certificate that this server shows as a client.";
     "client-key-file" Text, "", Built,
         "Path to the key of that certificate.";
     "client-crl-file" Text, "", Built,
-        "Path to the revocation list of client certificates.";
+        "Path to the revocation list of client certificates, in DER or PEM.";
     "client-cert-allowed-hostname" Texts, "", Built,
         "Names that client certificates may carry, with commas between them.";
     "trusted-ca-file" Text, "", Built,
-        "Path to the certificate authorities of clients.";
+        "Path to the certificate authorities of clients; demands certificates of them.";
     "auto-tls" Bool, "false", Built,
         "Client TLS with generated certificates.";
     "peer-cert-file" Text, "", Built,
@@ -34,7 +34,7 @@ pub(super) const FLAGS: &[Flag] = flags! { Security:
     "peer-client-key-file" Text, "", Built,
         "Path to the key of that certificate.";
     "peer-trusted-ca-file" Text, "", Built,
-        "Path to the certificate authorities of peers.";
+        "Path to the certificate authorities of peers; demands certificates of them.";
     "peer-cert-allowed-cn" Texts, "", Built,
         "Common names that peer certificates may carry, with commas between them.";
     "peer-cert-allowed-hostname" Texts, "", Built,
@@ -42,13 +42,13 @@ pub(super) const FLAGS: &[Flag] = flags! { Security:
     "peer-auto-tls" Bool, "false", Built,
         "Peer TLS with generated certificates.";
     "peer-crl-file" Text, "", Built,
-        "Path to the revocation list of peer certificates.";
+        "Path to the revocation list of peer certificates, in DER or PEM.";
     "peer-skip-client-san-verification" Bool, "false", Built,
         "Do not match the names in peer certificates with the peer's address.";
     "self-signed-cert-validity" Uint, "1", Built,
         "Years that generated certificates are valid.";
     "cipher-suites" Texts, "", Built,
-        "TLS cipher suites, with commas between them.";
+        "Cipher suites of TLS 1.2 by their names in Go, with commas between them.";
     "tls-min-version" Text, "TLS1.2", Built,
         "Lowest TLS version: TLS1.2 or TLS1.3.";
     "tls-max-version" Text, "", Built,
