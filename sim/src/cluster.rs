@@ -145,6 +145,7 @@ impl Cluster {
             pre_vote: self.plan.pre_vote,
             watch_progress_interval: Duration::from_millis(self.plan.progress_ms),
             quota_bytes: self.plan.quota_bytes.or(NodeConfig::default().quota_bytes),
+            lease_checkpoint_interval: self.plan.lease_checkpoint_ms.map(Duration::from_millis),
             knobs,
             store,
             ..NodeConfig::default()

@@ -64,6 +64,9 @@ pub struct ClusterPlan {
     /// (A4).
     #[serde(default)]
     pub differing: Vec<BTreeMap<String, u64>>,
+    /// Milliseconds between two checkpoints of a lease; none without.
+    #[serde(default)]
+    pub lease_checkpoint_ms: Option<u64>,
     /// Each member's clock.
     pub clocks: Vec<MemberClock>,
 }
@@ -79,6 +82,8 @@ pub enum WorkloadKind {
     Watch,
     /// Leases: granted, renewed, attached, revoked, left to expire.
     Lease,
+    /// Leases that nobody renews, to be waited for; drawn by no seed.
+    LongLease,
     /// Nothing but timers.
     Idle,
 }

@@ -92,7 +92,8 @@ async fn simulate(plan: &Plan, words: Words) -> Outcome {
     for member in 0..cluster.size() {
         cluster.start(member);
     }
-    let expires = plan.workloads.iter().any(|workload| workload.kind == WorkloadKind::Lease);
+    let ends = [WorkloadKind::Lease, WorkloadKind::LongLease];
+    let expires = plan.workloads.iter().any(|workload| ends.contains(&workload.kind));
     let ledger = Arc::new(Ledger::new(plan.black_box && !expires));
     let run = Run { plan, world: world.clone(), cluster: cluster.clone(), ledger };
     run.drive(&mut prng).await;

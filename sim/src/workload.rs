@@ -4,6 +4,7 @@ pub mod client;
 pub mod eager;
 pub mod kv;
 pub mod lease;
+pub mod long_lease;
 pub mod room;
 pub mod txn;
 pub mod watch;
@@ -66,6 +67,7 @@ pub async fn run(client: Arc<Client>, workload: Workload) {
         WorkloadKind::Txn => txn::run(&client, &workload).await,
         WorkloadKind::Watch => watch::run(&client, &workload).await,
         WorkloadKind::Lease => lease::run(&client, &workload).await,
+        WorkloadKind::LongLease => long_lease::run(&client, &workload).await,
         WorkloadKind::Idle => {}
     }
 }

@@ -50,9 +50,18 @@ impl Member {
         self.data_dir.with_extension("log")
     }
 
-    /// Starts it with etcd's flags.
     fn start(&self, server: &Path, members: &[Member]) -> Child {
-        let log = File::create(self.log_path()).expect("the disk takes it");
+        self.spawn(server, &["--initial-cluster", &initial_cluster(members)])
+    }
+
+    /// Starts it with etcd's flags and these; its log lines are added to what it logged before.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn spawn(&self, server: &Path, flags: &[&str]) -> Child {
+        let log = File::options().create(true).append(true).open(self.log_path());
+        let log = log.expect("the disk takes it");
         let mut command = Command::new(server);
         command.args(["--name", &self.name, "--log-level", "warn", "--data-dir"]);
         command.arg(&self.data_dir);
@@ -62,7 +71,7 @@ impl Member {
         for flag in ["--listen-peer-urls", "--initial-advertise-peer-urls"] {
             command.args([flag, &self.peer_url()]);
         }
-        command.args(["--initial-cluster", &initial_cluster(members)]);
+        command.args(flags);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn();
         child.unwrap_or_else(|error| panic!("{} cannot be started: {error}", server.display()))

@@ -92,6 +92,7 @@ fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
         pre_vote: prng.chance(0.8),
         progress_ms: *prng.pick(&[500, 2_000, 600_000]),
         quota_bytes: None,
+        lease_checkpoint_ms: None,
         differing: Vec::new(),
         clocks,
     }
@@ -113,7 +114,9 @@ fn release_early(prng: &mut Prng, knobs: &mut BTreeMap<String, u64>) {
 fn store_settings(prng: &mut Prng, plan: ClusterPlan) -> ClusterPlan {
     let quota_bytes = prng.chance(0.2).then(|| prng.between(2_000, 20_000) as i64);
     let differing = (0..plan.members).map(|_| differing(prng)).collect();
-    ClusterPlan { quota_bytes, differing, ..plan }
+    // Drawn last, so that the rest of a seed's plan stays what it was.
+    let lease_checkpoint_ms = prng.chance(0.6).then(|| prng.between(300, 2_000));
+    ClusterPlan { quota_bytes, differing, lease_checkpoint_ms, ..plan }
 }
 
 /// Values of the knobs in which members differ.

@@ -4,6 +4,7 @@
 //! a call's future leaves nothing behind but its proposal.
 
 pub(crate) mod cluster;
+mod downgrade;
 mod header;
 mod kv;
 mod lease;
@@ -105,6 +106,8 @@ pub(crate) struct Inner<E: Env> {
     pub room: Arc<crate::space::Room>,
     pub read_pace: crate::read_pace::ReadPace,
     pub lessor: Arc<crate::lessor::Lessor>,
+    pub renewals: Arc<crate::renewals::Renewals>,
+    pub hashes: Arc<crate::hashes::CompactionHashes>,
     pub watches: Arc<crate::watch_task::Watches>,
     /// Clients that may take a snapshot at a time.
     pub snapshot_streams: Arc<tokio::sync::Semaphore>,

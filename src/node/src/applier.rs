@@ -6,6 +6,7 @@
 //! not yet in the backend.
 
 mod clean;
+mod hash;
 mod install;
 mod publish;
 mod sweep;
@@ -25,6 +26,7 @@ use crate::config::Knobs;
 use crate::convert::{conf_state_message, decode_change, member_change};
 use crate::env::{Env, Event, Net, PeerAddress, Role};
 use crate::flusher::{Cut, Task};
+use crate::hashes::CompactionHashes;
 use crate::lessor::Lessor;
 use crate::log_writer::Job;
 use crate::metrics::Metrics;
@@ -73,6 +75,7 @@ pub(crate) struct Applier<E: Env> {
     pub flushes: mpsc::UnboundedSender<Task<E>>,
     pub log: mpsc::UnboundedSender<Job>,
     pub lessor: Arc<Lessor>,
+    pub hashes: Arc<CompactionHashes>,
     pub news: mpsc::UnboundedSender<News>,
     pub waiters: Waiters<Outcome>,
     pub shared: Arc<Shared>,
@@ -231,6 +234,7 @@ impl<E: Env> Applier<E> {
             logical_bytes: applied.logical_bytes,
         });
         batch.events.extend(applied.events);
+        self.hash_compaction();
         for effect in &applied.effects {
             self.lessor.follow(effect, self.env.now());
         }
@@ -376,5 +380,11 @@ impl<E: Env> Applier<E> {
 }
 
 fn changes_rest(effect: &Effect) -> bool {
-    matches!(effect, Effect::MembersChanged | Effect::ClusterVersion(_) | Effect::AlarmsChanged)
+    matches!(
+        effect,
+        Effect::MembersChanged
+            | Effect::ClusterVersion(_)
+            | Effect::DowngradeChanged
+            | Effect::AlarmsChanged
+    )
 }

@@ -104,6 +104,10 @@ pub struct NodeConfig {
     pub auto_compaction: AutoCompaction,
     /// Time between progress notifications.
     pub watch_progress_interval: Duration,
+    /// Time between two records of what remains of a lease; `None` for none.
+    pub lease_checkpoint_interval: Option<Duration>,
+    /// Time between two looks whether a downgrade is complete; zero for none.
+    pub downgrade_check_interval: Duration,
     /// Whether the log is synced; without it a crash loses acknowledged writes.
     pub fsync: bool,
     /// Limits.
@@ -144,6 +148,8 @@ impl Default for NodeConfig {
             max_learners: 1,
             auto_compaction: AutoCompaction::Off,
             watch_progress_interval: Duration::from_secs(600),
+            lease_checkpoint_interval: None,
+            downgrade_check_interval: Duration::from_secs(5),
             fsync: true,
             knobs: Knobs::default(),
             store: mvcc::Knobs::default(),

@@ -129,6 +129,14 @@ errors! {
         "etcdserver: request timed out, waiting for the applied index took too long";
     UNHEALTHY Unavailable "etcdserver: unhealthy cluster";
     CORRUPT DataLoss "etcdserver: corrupt cluster";
+    WRONG_DOWNGRADE_VERSION InvalidArgument "etcdserver: wrong downgrade target version format";
+    INVALID_DOWNGRADE_VERSION InvalidArgument "etcdserver: invalid downgrade target version";
+    CLUSTER_VERSION_UNAVAILABLE FailedPrecondition
+        "etcdserver: cluster version not found during downgrade";
+    DOWNGRADE_IN_PROCESS FailedPrecondition
+        "etcdserver: cluster has a downgrade job in progress";
+    NO_INFLIGHT_DOWNGRADE FailedPrecondition "etcdserver: no inflight downgrade job";
+    UNKNOWN_METHOD Unknown "etcdserver: unknown method";
     INVALID_AUTH_TOKEN Unauthenticated "etcdserver: invalid auth token";
     LEADER_TRANSFER_TIMEOUT Unknown
         "etcdserver: request timed out, leader transfer took too long";

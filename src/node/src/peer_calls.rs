@@ -40,6 +40,9 @@ async fn respond<E: Env>(api: &Api<E>, request: PeerRequest) -> Result<PeerRespo
                 ttl,
             }))
         }
+        PeerRequest::LeaseKeepAlives(leases) => {
+            api.renew_together(&leases).await.map(PeerResponse::LeaseKeepAlives)
+        }
         PeerRequest::LeaseTimeToLive(request) => {
             api.time_to_live_here(&request).await.map(PeerResponse::LeaseTimeToLive)
         }
@@ -50,6 +53,9 @@ async fn respond<E: Env>(api: &Api<E>, request: PeerRequest) -> Result<PeerRespo
         PeerRequest::Members => {
             let rest = api.inner.views.load().rest.clone();
             Ok(PeerResponse::Members(rest.members.iter().map(message).collect()))
+        }
+        PeerRequest::DowngradeEnabled => {
+            api.downgrade_enabled().await.map(PeerResponse::DowngradeEnabled)
         }
         PeerRequest::Version => {
             let cluster = api.inner.views.load().rest.cluster_version.clone();

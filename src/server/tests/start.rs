@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use proto::etcdserverpb::auth_client::AuthClient;
 use proto::etcdserverpb::kv_client::KvClient;
-use proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use proto::etcdserverpb::{
     AuthEnableRequest, AuthStatusRequest, AuthUserAddRequest, AuthenticateRequest, Compare,
-    DowngradeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest, compare, request_op,
+    PutRequest, RangeRequest, RequestOp, TxnRequest, compare, request_op,
 };
 use support::PATIENCE;
 use tonic::{Code, Request, Status};
@@ -198,10 +197,8 @@ async fn calls_that_are_not_built_say_so() {
     check_unimplemented("UserAdd", auth.user_add(AuthUserAddRequest::default()).await);
     let mut lock = LockClient::new(channel.clone());
     check_unimplemented("Lock", lock.lock(LockRequest::default()).await);
-    let mut election = ElectionClient::new(channel.clone());
+    let mut election = ElectionClient::new(channel);
     check_unimplemented("Campaign", election.campaign(CampaignRequest::default()).await);
     check_unimplemented("Leader", election.leader(LeaderRequest::default()).await);
-    let mut maintenance = MaintenanceClient::new(channel);
-    check_unimplemented("Downgrade", maintenance.downgrade(DowngradeRequest::default()).await);
     support::put(&mut kv, "key", "value").await.expect("the rest serves on");
 }

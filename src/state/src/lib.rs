@@ -9,6 +9,7 @@
 extern crate alloc;
 
 pub mod alarm;
+mod downgrade;
 pub mod lease;
 mod machine;
 pub mod membership;
@@ -17,6 +18,7 @@ mod record;
 mod reply;
 
 pub use alarm::Alarms;
+pub use downgrade::Downgrade;
 pub use lease::{Lease, LeaseError, Leases, TTL_SECONDS_MAX};
 pub use machine::{Applied, Committed, Effect, Machine, has_put, request_id};
 pub use membership::{ChangeContext, Member, MemberChange, MemberError, Membership};

@@ -10,10 +10,11 @@ use alloc::vec::Vec;
 
 use base::{Index, LeaseId, MemberId, Term};
 use bytes::Bytes;
-use mvcc::{Backend, Change, Store};
+use mvcc::{Backend, Change, Store, View};
 use proto::etcdserverpb::InternalRaftRequest;
 
 use crate::alarm::Alarms;
+use crate::downgrade::Downgrade;
 use crate::lease::Leases;
 use crate::membership::{Member, Membership};
 use crate::record::{self, Recorded};
@@ -72,6 +73,8 @@ pub enum Effect {
     MembersChanged,
     /// The cluster version changed.
     ClusterVersion(String),
+    /// A downgrade began or ended.
+    DowngradeChanged,
     /// History up to this revision is dead from now on.
     Compacted(i64),
     /// An alarm was raised or taken back.
@@ -86,10 +89,13 @@ pub struct Machine<B: Backend> {
     pub(crate) members: Membership,
     pub(crate) alarms: Alarms,
     pub(crate) cluster_version: String,
+    pub(crate) downgrade: Option<Downgrade>,
     pub(crate) applied: (Index, Term),
     pub(crate) chain: u64,
     pub(crate) configuration: Bytes,
     pub(crate) learners_max: usize,
+    /// The last compaction that was applied since somebody asked, and the state before it.
+    pub(crate) compaction: Option<(i64, View<B::Snapshot>)>,
     /// Changes of the record since the last cut, in order.
     pub(crate) unrecorded: Vec<Change>,
 }
@@ -104,10 +110,12 @@ impl<B: Backend> Machine<B> {
             members: Membership::default(),
             alarms: Alarms::default(),
             cluster_version: recorded.cluster_version.clone(),
+            downgrade: recorded.downgrade.clone(),
             applied: (recorded.index, recorded.term),
             chain: recorded.chain,
             configuration: recorded.configuration.clone(),
             learners_max,
+            compaction: None,
             unrecorded: Vec::new(),
         };
         for &(id, ttl, remaining) in &recorded.leases {
@@ -170,6 +178,12 @@ impl<B: Backend> Machine<B> {
         changes
     }
 
+    /// The last compaction that was applied since the last call, with the state right before it, of
+    /// which etcd takes a hash.
+    pub fn take_compaction(&mut self) -> Option<(i64, View<B::Snapshot>)> {
+        self.compaction.take()
+    }
+
     /// Everything that is recorded beside the keys, as of the last applied entry.
     #[must_use]
     pub fn recorded(&self) -> Recorded {
@@ -182,6 +196,7 @@ impl<B: Backend> Machine<B> {
             chain: self.chain,
             configuration: self.configuration.clone(),
             cluster_version: self.cluster_version.clone(),
+            downgrade: self.downgrade.clone(),
             revision: self.store.revision(),
             compaction: self.store.compact_revision(),
             leases: leases.map(|(id, l)| (id, l.ttl_seconds, l.remaining_seconds)).collect(),
@@ -242,6 +257,12 @@ impl<B: Backend> Machine<B> {
     #[must_use]
     pub fn cluster_version(&self) -> &str {
         &self.cluster_version
+    }
+
+    /// The last word about downgrades; `None` before the first.
+    #[must_use]
+    pub fn downgrade(&self) -> Option<&Downgrade> {
+        self.downgrade.as_ref()
     }
 
     /// The Raft configuration in force, as recorded with the last configuration entry.

@@ -14,6 +14,7 @@ use mvcc::{BackendError, BackendSnapshot, Change};
 use prost::Message;
 use proto::leasepb;
 
+use crate::downgrade::Downgrade;
 use crate::lease::Lease;
 use crate::membership::Member;
 
@@ -26,6 +27,8 @@ const APPLIED: &[u8] = b"applied";
 const CONFIGURATION: &[u8] = b"configuration";
 /// The cluster version in text.
 const CLUSTER_VERSION: &[u8] = b"cluster-version";
+/// A downgrade, as etcd's JSON.
+const DOWNGRADE: &[u8] = b"downgrade";
 /// The scheduled compaction revision, 8 bytes, big endian.
 const COMPACTION: &[u8] = b"compaction";
 /// The store's revision, 8 bytes, big endian.
@@ -49,6 +52,8 @@ pub struct Recorded {
     pub configuration: Bytes,
     /// `X.Y.0`, or empty.
     pub cluster_version: String,
+    /// A downgrade; `None` before the first.
+    pub downgrade: Option<Downgrade>,
     /// The store's revision; zero in a fresh record.
     pub revision: i64,
     /// The scheduled compaction; -1 for none.
@@ -109,6 +114,10 @@ pub(crate) fn configuration(encoded: Bytes) -> Change {
 
 pub(crate) fn cluster_version(version: &str) -> Change {
     put(CLUSTER_VERSION, Bytes::copy_from_slice(version.as_bytes()))
+}
+
+pub(crate) fn downgrade(downgrade: &Downgrade) -> Change {
+    put(DOWNGRADE, downgrade.to_json())
 }
 
 pub(crate) fn compaction(revision: i64) -> Change {
@@ -191,6 +200,7 @@ fn all(recorded: &Recorded) -> Vec<Change> {
     if !recorded.cluster_version.is_empty() {
         changes.push(cluster_version(&recorded.cluster_version));
     }
+    changes.extend(recorded.downgrade.as_ref().map(downgrade));
     if recorded.compaction >= 0 {
         changes.push(compaction(recorded.compaction));
     }
@@ -232,6 +242,7 @@ fn read_one(recorded: &mut Recorded, key: &[u8], value: &Bytes) -> Option<()> {
         COMPACTION => recorded.compaction = i64::from_be_bytes(value[..].try_into().ok()?),
         CONFIGURATION => recorded.configuration = value.clone(),
         CLUSTER_VERSION => recorded.cluster_version = String::from_utf8(value.to_vec()).ok()?,
+        DOWNGRADE => recorded.downgrade = Some(Downgrade::from_json(value)?),
         _ => read_numbered(recorded, *key.first()?, key.get(1..)?, value)?,
     }
     Some(())
@@ -270,6 +281,7 @@ mod tests {
             chain: 7,
             configuration: Bytes::from_static(b"\x08\x01"),
             cluster_version: "3.7.0".into(),
+            downgrade: Some(Downgrade::set(index == 8, "3.6.0")),
             revision: 12,
             compaction: 5,
             leases: vec![(LeaseId(1), 10, 0), (LeaseId(index as i64), 20, 5)],

@@ -19,9 +19,13 @@ use crate::applier::Work;
 use crate::env::{CallError, Env, Net, PeerRequest, PeerResponse};
 use crate::error::ApiError;
 use crate::lessor::Renewal;
+use crate::renewals::Together;
 
 /// How long a forwarder waits before it asks again who leads.
 const FORWARD_RETRY: Duration = Duration::from_millis(50);
+
+/// How long until a renewal looks again whether a checkpoint was handed over.
+const HANDED_OVER_WITHIN: Duration = Duration::from_millis(1);
 
 /// How long a request about leases waits for applying to catch up with commits.
 const APPLY_WAIT: Duration = Duration::from_secs(1);
@@ -128,6 +132,11 @@ impl<E: Env> Api<E> {
         if leader.is_zero() {
             return None;
         }
+        match self.inner.renewals.renew(id, (leader, shared.term())).await {
+            Together::Renewed(ttl) => return Some(Ok(ttl)),
+            Together::Alone => {}
+            Together::Again => return None,
+        }
         let request = pb::LeaseKeepAliveRequest { id: id.get() };
         let call =
             self.inner.env.net().call(leader, PeerRequest::LeaseKeepAlive(request), deadline);
@@ -146,12 +155,16 @@ impl<E: Env> Api<E> {
         self.confirm_leadership().await?;
         loop {
             match self.inner.lessor.renew(id, self.inner.env.now()) {
-                Renewal::Renewed { ttl_seconds, checkpointed } => {
+                Renewal::Renewed { ttl_seconds, clearing } => {
                     self.inner.metrics.leases[2].add(1);
-                    if checkpointed {
+                    if let Some(clearing) = clearing {
                         self.clear_checkpoint(id).await?;
+                        self.inner.lessor.cleared(id, clearing);
                     }
                     return Ok(ttl_seconds);
+                }
+                Renewal::Busy => {
+                    self.inner.env.sleep_until(self.inner.env.now() + HANDED_OVER_WITHIN).await;
                 }
                 Renewal::NotLeader => return Err(ApiError::NOT_LEADER),
                 Renewal::Expired => self.wait_for_an_apply().await?,
@@ -166,6 +179,17 @@ impl<E: Env> Api<E> {
                 }
             }
         }
+    }
+
+    /// Renews leases for another member, which asks alone for those whose time is told as zero:
+    /// they are unknown, or must wait for the log.
+    pub(crate) async fn renew_together(&self, leases: &[LeaseId]) -> Result<Vec<i64>, ApiError> {
+        // One confirmation is for all of them: it begins after each of them has arrived.
+        self.confirm_leadership().await?;
+        let times = self.inner.lessor.renew_together(leases, self.inner.env.now());
+        let renewed = times.iter().filter(|seconds| **seconds > 0).count();
+        self.inner.metrics.leases[2].add(renewed as u64);
+        Ok(times)
     }
 
     async fn clear_checkpoint(&self, id: LeaseId) -> Result<(), ApiError> {

@@ -118,7 +118,7 @@ fn share<E: Env>(
     shared.set_role(boot.hard_state.term, crate::env::Role::Follower, MemberId::ZERO);
     shared.set_committed(boot.hard_state.commit);
     shared.set_applied(machine.applied().0);
-    let lessor = Lessor::default();
+    let lessor = Lessor::new(config.lease_checkpoint_interval);
     lessor.restore(machine.leases());
     let queue_bytes = config.knobs.watch_queue_bytes;
     let snapshot_streams = Arc::new(Semaphore::new(config.knobs.snapshot_streams_max));
@@ -139,6 +139,8 @@ fn share<E: Env>(
         room: Arc::default(),
         read_pace: crate::read_pace::ReadPace::default(),
         lessor: Arc::new(lessor),
+        renewals: Arc::default(),
+        hashes: Arc::default(),
         watches: Arc::new(Watches::new(machine.revision(), queue_bytes)),
         snapshot_streams,
     }
@@ -205,6 +207,9 @@ fn spawn<E: Env>(
     env.spawn("peer-calls", crate::peer_calls::run(api.clone()));
     env.spawn("timeouts", crate::timeouts::run(api.clone()));
     env.spawn("lease-expiry", crate::expiry::run(api.clone()));
+    for _ in 0..crate::renewals::CALLS_MAX {
+        env.spawn("lease-renewals", crate::renewals::run(api.clone()));
+    }
     env.spawn("space-alarm", crate::space::alarm::run(api.clone()));
     Node { api }
 }
@@ -298,6 +303,7 @@ fn applier<E: Env>(
         flushes: sinks.flushes,
         log: sinks.log,
         lessor: inner.lessor.clone(),
+        hashes: inner.hashes.clone(),
         news: sinks.news,
         waiters: inner.waiters.clone(),
         shared: inner.shared.clone(),

@@ -5,7 +5,7 @@
 
 use core::future::Future;
 
-use base::{ClusterId, Instant, MemberId};
+use base::{ClusterId, Instant, LeaseId, MemberId};
 use bytes::Bytes;
 
 /// Where a member listens for its peers.
@@ -22,6 +22,8 @@ pub struct PeerAddress {
 pub enum PeerRequest {
     /// Renew a lease on the leader: `POST /leases`.
     LeaseKeepAlive(proto::etcdserverpb::LeaseKeepAliveRequest),
+    /// Renew many leases on the leader, if it is one of ours: `POST /cairn/leases`.
+    LeaseKeepAlives(Vec<LeaseId>),
     /// Ask the leader for a lease's remaining time: `POST /leases/internal`.
     LeaseTimeToLive(proto::etcdserverpb::LeaseTimeToLiveRequest),
     /// Promote a learner on the leader: `POST /members/promote/<id>`.
@@ -32,6 +34,8 @@ pub enum PeerRequest {
     Members,
     /// Server and cluster version: `GET /version`.
     Version,
+    /// Whether a downgrade is under way: `GET /downgrade/enabled`.
+    DowngradeEnabled,
 }
 
 /// Answers to [`PeerRequest`], in the same order of variants.
@@ -39,6 +43,8 @@ pub enum PeerRequest {
 pub enum PeerResponse {
     /// The lease's new time to live.
     LeaseKeepAlive(proto::etcdserverpb::LeaseKeepAliveResponse),
+    /// The time to live of each lease, in seconds; zero for one that has to be asked for alone.
+    LeaseKeepAlives(Vec<i64>),
     /// The lease's remaining time.
     LeaseTimeToLive(proto::etcdserverpb::LeaseTimeToLiveResponse),
     /// The members after the promotion.
@@ -56,6 +62,8 @@ pub enum PeerResponse {
         /// Whether the member is ours, not etcd's.
         is_cairn: bool,
     },
+    /// Whether a downgrade is under way.
+    DowngradeEnabled(bool),
 }
 
 /// Why a call gave no answer.

@@ -1,6 +1,6 @@
 //! Codecs against themselves, against bytes of etcd, and against damage.
 
-use base::{ClusterId, Index, MemberId, Prng, Term};
+use base::{ClusterId, Index, LeaseId, MemberId, Prng, Term};
 use bytes::{Bytes, BytesMut};
 use proto::etcdserverpb as pb;
 use raft::{Body, ConfState, Entry, EntryKind, Message, RejectHint, SnapshotMeta};
@@ -302,11 +302,16 @@ fn calls() -> Vec<(PeerRequest, PeerResponse)> {
     let ask = pb::LeaseTimeToLiveRequest { id: 5, keys: true };
     vec![
         (PeerRequest::LeaseKeepAlive(renew), PeerResponse::LeaseKeepAlive(renewed)),
+        (
+            PeerRequest::LeaseKeepAlives(vec![LeaseId(5), LeaseId(i64::MAX)]),
+            PeerResponse::LeaseKeepAlives(vec![9, 0]),
+        ),
         (PeerRequest::LeaseTimeToLive(ask), PeerResponse::LeaseTimeToLive(left)),
         (PeerRequest::MemberPromote(TO), PeerResponse::MemberPromote(vec![member.clone()])),
         (PeerRequest::HashKv(4), PeerResponse::HashKv(hash)),
         (PeerRequest::Members, PeerResponse::Members(vec![member])),
         (PeerRequest::Version, version),
+        (PeerRequest::DowngradeEnabled, PeerResponse::DowngradeEnabled(true)),
     ]
 }
 

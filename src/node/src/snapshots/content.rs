@@ -4,7 +4,7 @@
 //! Leases, members, alarms and versions are few and copied; the keys are a view, which costs
 //! nothing to take and does not change while the file is made from it.
 
-use bbolt::etcd_layout::{ConfState, RevisionKey, bucket, meta_key};
+use bbolt::etcd_layout::{ConfState, RevisionKey, bucket, cluster_key, meta_key};
 use bytes::Bytes;
 use mvcc::{Backend, BackendSnapshot, View};
 use prost::Message;
@@ -21,9 +21,6 @@ use crate::version;
 /// Entries of one bucket, in the order of their keys.
 pub(crate) type Rows = Vec<(Bytes, Bytes)>;
 
-/// The first cluster version whose files name the version of their layout.
-const FIRST_STORAGE_VERSION: (u64, u64) = (3, 6);
-
 /// All state at one entry boundary.
 pub(crate) struct Content<S> {
     /// Everything but the keys.
@@ -37,14 +34,9 @@ impl<S: BackendSnapshot> Content<S> {
         Content { recorded: machine.recorded(), keys: machine.store().image() }
     }
 
-    /// The version of the file's layout, which follows the cluster's; empty while it is undecided
-    /// or older than versions of layouts are.
+    /// The version of the file's layout.
     pub(crate) fn storage_version(&self) -> String {
-        let version = &self.recorded.cluster_version;
-        match version::minor(version).is_some_and(|found| found >= FIRST_STORAGE_VERSION) {
-            true => version.clone(),
-            false => String::new(),
-        }
+        version::storage(&self.recorded.cluster_version).to_string()
     }
 
     /// The rows of a bucket; none for that of the keys, which are many and come from the view.
@@ -73,11 +65,13 @@ impl<S: BackendSnapshot> Content<S> {
     }
 
     fn cluster(&self) -> Rows {
-        let version = &self.recorded.cluster_version;
-        match version.is_empty() {
-            true => Rows::new(),
-            false => vec![(Bytes::from_static(b"clusterVersion"), Bytes::from(version.clone()))],
+        let Recorded { cluster_version, downgrade, .. } = &self.recorded;
+        let mut rows = Vec::new();
+        if !cluster_version.is_empty() {
+            rows.push((cluster_key::VERSION, Bytes::from(cluster_version.clone())));
         }
+        rows.extend(downgrade.as_ref().map(|it| (cluster_key::DOWNGRADE, it.to_json().into())));
+        rows.into_iter().map(|(key, value)| (Bytes::from_static(key), value)).collect()
     }
 
     fn leases(&self) -> Rows {

@@ -2,14 +2,14 @@
 //! Nothing is believed: a file that came over the network is checked as a whole before it counts.
 
 use base::{Index, LeaseId, MemberId, Term};
-use bbolt::etcd_layout::{self, LayoutError, RevisionKey, bucket, meta_key};
+use bbolt::etcd_layout::{self, LayoutError, RevisionKey, bucket, cluster_key, meta_key};
 use bbolt::{Bucket, Database, ReadAt, ReadError};
 use bytes::Bytes;
 use prost::Message;
 use proto::etcdserverpb::AlarmMember;
 use proto::{leasepb, raftpb};
 use raft::SnapshotMeta;
-use state::Recorded;
+use state::{Downgrade, Recorded};
 
 use crate::convert::conf_state;
 use crate::env::{DiskError, DiskFile};
@@ -154,6 +154,7 @@ fn recorded<S: ReadAt<Error = DiskError>>(database: &Database<S>) -> Result<Reco
         chain: applied.index,
         configuration: configuration.map_or(Bytes::new(), |it| it.encode_to_vec().into()),
         cluster_version: cluster_version(database)?,
+        downgrade: downgrade(database)?,
         // All of what the last revisions changed may have been compacted away.
         revision: etcd_layout::latest_revision(database)?.main.max(compaction).max(1),
         compaction,
@@ -192,9 +193,20 @@ fn cluster_version<S: ReadAt<Error = DiskError>>(
     database: &Database<S>,
 ) -> Result<String, ReadFailure> {
     let Some(cluster) = database.bucket(bucket::CLUSTER)? else { return Ok(String::new()) };
-    let version = cluster.get(b"clusterVersion")?.unwrap_or_default();
+    let version = cluster.get(cluster_key::VERSION)?.unwrap_or_default();
     let damaged = || ReadFailure::Corrupt("the cluster version is no text".into());
     String::from_utf8(version.to_vec()).map_err(|_| damaged())
+}
+
+fn downgrade<S: ReadAt<Error = DiskError>>(
+    database: &Database<S>,
+) -> Result<Option<Downgrade>, ReadFailure> {
+    let Some(cluster) = database.bucket(bucket::CLUSTER)? else { return Ok(None) };
+    let Some(json) = cluster.get(cluster_key::DOWNGRADE)? else { return Ok(None) };
+    match Downgrade::from_json(&json) {
+        Some(downgrade) => Ok(Some(downgrade)),
+        None => Err(ReadFailure::Corrupt("the downgrade in the snapshot file is damaged".into())),
+    }
 }
 
 /// All entries of a bucket, each read by `read`; `None` from it is a damaged entry.

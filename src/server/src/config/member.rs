@@ -17,6 +17,9 @@ const QUOTA_BYTES: i64 = 2 << 30;
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(600);
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
+/// etcd's, for which it has no flag.
+const LEASE_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(300);
+
 /// What etcd raises shorter timeouts to, so that shorter ones mean the default.
 const PEER_TIMEOUT_FLOOR: &str = "5s";
 
@@ -157,6 +160,11 @@ fn node_config(
             Duration::ZERO => PROGRESS_INTERVAL,
             interval => interval.max(PROGRESS_INTERVAL_MIN),
         },
+        lease_checkpoint_interval: values
+            .gates()
+            .enabled("LeaseCheckpoint")
+            .then_some(LEASE_CHECKPOINT_INTERVAL),
+        downgrade_check_interval: time(values, "downgrade-check-time"),
         fsync: !values.bool("unsafe-no-fsync"),
         knobs: Knobs {
             checkpoint_entries: values.uint("snapshot-count").max(1),

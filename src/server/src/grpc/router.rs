@@ -153,6 +153,7 @@ impl<S: Service> Router<S> {
             Rpc::Hash => unary!(self, call, hash).await,
             Rpc::HashKv => unary!(self, call, hash_kv).await,
             Rpc::MoveLeader => unary!(self, call, move_leader).await,
+            Rpc::Downgrade => unary!(self, call, downgrade).await,
             Rpc::RangeStream => self.range_stream(call).await,
             Rpc::Watch => self.watch(call).await,
             Rpc::LeaseKeepAlive => self.lease_keep_alive(call).await,

@@ -152,4 +152,5 @@ service! {
     hash(HashRequest);
     hash_kv(HashKvRequest);
     move_leader(MoveLeaderRequest);
+    downgrade(DowngradeRequest);
 }

@@ -62,6 +62,11 @@ where
         Ok(Connection { sender, host: host?, driver: driver.abort_handle() })
     }
 
+    /// Whether the other side, or a failure, has ended it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
     /// One exchange; waits for the response's head.
     pub(super) async fn exchange(
         &mut self,

@@ -115,11 +115,6 @@ impl PeerPort {
             "/raft" => self.post(request).await,
             "/raft/snapshot" => self.snapshot(request).await,
             "/raft/probing" => json(probe::answer()),
-            "/downgrade/enabled" if request.method() == "GET" => {
-                // Downgrades are not implemented, so none is ever enabled.
-                Response::new(PeerBody::Plain(Some(Bytes::from_static(b"false"))))
-            }
-            "/downgrade/enabled" => wrong_method("GET"),
             _ if path.starts_with("/raft/stream/") => self.stream(&request),
             _ => self.call(request).await,
         }

@@ -13,9 +13,10 @@ use proto::etcdserverpb::{
     LeaseCheckpointRequest, LeaseGrantRequest, LeaseRevokeRequest, PutRequest, RequestOp,
     TxnRequest, request_op,
 };
-use proto::membershippb::ClusterMemberAttrSetRequest;
+use proto::membershippb::{ClusterMemberAttrSetRequest, DowngradeInfoSetRequest};
 
 use super::{Applied, Effect, Machine, member_of, request_id};
+use crate::downgrade::Downgrade;
 use crate::record;
 use crate::reply::{Refusal, Reply};
 
@@ -99,9 +100,8 @@ fn apply_request<B: Backend>(
     if let Some(attributes) = request.cluster_member_attr_set {
         return apply_attributes(machine, &attributes);
     }
-    if request.downgrade_info_set.is_some() {
-        // The record of a downgrade job changes no answer until downgrades are built.
-        return Done::quietly(Reply::Nothing);
+    if let Some(downgrade) = request.downgrade_info_set {
+        return apply_downgrade(machine, &downgrade);
     }
     Err(Refusal::NotSupported)
 }
@@ -168,7 +168,10 @@ fn apply_compaction<B: Backend>(
     compaction: &CompactionRequest,
 ) -> Result<Done, Refusal> {
     admit(machine, false)?;
+    // Of a backend that cannot be read nothing may be shown; the member is about to stop.
+    let before = machine.store.fault().is_none().then(|| machine.store.image());
     machine.store.compact(compaction.revision)?;
+    machine.compaction = before.map(|before| (compaction.revision, before));
     machine.unrecorded.push(record::compaction(compaction.revision));
     Done::with(Reply::Kv(mvcc::Answer::Compact), Effect::Compacted(compaction.revision))
 }
@@ -251,6 +254,16 @@ fn apply_version<B: Backend>(machine: &mut Machine<B>, version: String) -> Resul
     machine.unrecorded.push(record::cluster_version(&version));
     machine.cluster_version.clone_from(&version);
     Done::with(Reply::Nothing, Effect::ClusterVersion(version))
+}
+
+fn apply_downgrade<B: Backend>(
+    machine: &mut Machine<B>,
+    request: &DowngradeInfoSetRequest,
+) -> Result<Done, Refusal> {
+    let downgrade = Downgrade::set(request.enabled, &request.ver);
+    machine.unrecorded.push(record::downgrade(&downgrade));
+    machine.downgrade = Some(downgrade);
+    Done::with(Reply::Nothing, Effect::DowngradeChanged)
 }
 
 fn apply_attributes<B: Backend>(

@@ -12,8 +12,8 @@ use clap_complete::Shell;
 use std::ffi::OsString;
 
 pub use cluster::{
-    Alarm, Defrag, Endpoint, EndpointCommand, KeepAlive, Lease, Member, MemberAdd, MemberList,
-    MemberUpdate, Snapshot, TimeToLive,
+    Alarm, Defrag, Downgrade, Endpoint, EndpointCommand, KeepAlive, Lease, Member, MemberAdd,
+    MemberList, MemberUpdate, Snapshot, TimeToLive,
 };
 pub use global::Global;
 pub use kv::{Compaction, Del, Get, Put, Txn, TxnOp, TxnOpLine, Watch, WatchLine};
@@ -90,8 +90,9 @@ pub enum Command {
     MakeMirror(Anything),
     /// Not supported yet.
     Check(Anything),
-    /// Not supported yet.
-    Downgrade(Anything),
+    /// Downgrade related commands.
+    #[command(subcommand)]
+    Downgrade(Downgrade),
 }
 
 /// Arguments that the command counts and reads by itself.

@@ -2,6 +2,7 @@
 
 mod alarm;
 mod del;
+mod downgrade;
 mod endpoint;
 mod get;
 mod keep_alive;
@@ -75,6 +76,7 @@ pub async fn run(context: &mut Context<'_>, command: Command) -> Result<(), Fail
         Command::Defrag(args) => maintenance::defragment(context, &args).await,
         Command::MoveLeader(args) => maintenance::move_leader(context, &args).await,
         Command::Snapshot(args) => snapshot::run(context, &args).await,
+        Command::Downgrade(args) => downgrade::run(context, &args).await,
         other => Err(Failure::not_supported(name(&other))),
     }
 }
@@ -88,7 +90,6 @@ fn name(command: &Command) -> &'static str {
         Command::Elect(_) => "elect",
         Command::MakeMirror(_) => "make-mirror",
         Command::Check(_) => "check",
-        Command::Downgrade(_) => "downgrade",
         _ => "this command",
     }
 }

@@ -4,6 +4,7 @@
 //! ends with exit code 4, after the request was made.
 
 mod cluster;
+mod downgrade;
 mod endpoint;
 mod fields;
 pub mod json;
@@ -16,6 +17,7 @@ use std::io::Write;
 use super::failure::Failure;
 
 pub use cluster::{Alarms, MemberAdded, MemberChanged, Members, Moved};
+pub use downgrade::Downgraded;
 pub use endpoint::{Hash, Hashes, Health, Healths, Status, Statuses};
 pub use fields::go_hex as lease_id;
 pub use lease::{Granted, KeptAlive, Leases, Remaining, Revoked};

@@ -19,7 +19,7 @@ pub(super) const FLAGS: &[Flag] = flags! { Features:
         "Pause of etcd's compaction between two batches.";
     "watch-progress-notify-interval" Duration, "0s", Built,
         "Time between progress notifications of a watch (0 for ten minutes).";
-    "downgrade-check-time" Duration, "5s", Refused,
+    "downgrade-check-time" Duration, "5s", Built,
         "Time between two checks whether a downgrade is complete.";
 };
 
