@@ -1,6 +1,6 @@
-//! A lease that outlives its leader does not begin anew: with checkpoints, each change of the leader
-//! gives it back no more than what passed since the last one. That none ends early is judged in each
-//! run (E1).
+//! A lease that outlives its leader does not begin anew: with checkpoints, each change of the
+//! leader gives it back no more than what passed since the last one. That none ends early is judged
+//! in each run (E1).
 
 use sim::plan::{Fault, Plan, TimedFault, Workload, WorkloadKind, draw};
 use sim::run;

@@ -1,7 +1,7 @@
 //! Hash and HashKV against a real etcd: one member of each, one after the other on the same ports
-//! and so with the same ids, is given the same requests, and must say the same after each, for every
-//! revision. That covers keys, leases, members, alarms, versions and downgrades, and the hashes that
-//! are kept of compactions.
+//! and so with the same ids, is given the same requests, and must say the same after each, for
+//! every revision. That covers keys, leases, members, alarms, versions and downgrades, and the
+//! hashes that are kept of compactions.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

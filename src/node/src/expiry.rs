@@ -1,7 +1,7 @@
 //! The end of leases: the leader looks which are due and proposes their revokes; so many may be
 //! under way at a time, so that a million that end together go as fast as the log takes them and
-//! hold up nobody else. Each carries the term it was decided in, so a deposed leader's decision dies
-//! with its term. A revoke that is lost is decided again after a while.
+//! hold up nobody else. Each carries the term it was decided in, so a deposed leader's decision
+//! dies with its term. A revoke that is lost is decided again after a while.
 //!
 //! Here, too, the leader has the log record what remains of long leases.
 

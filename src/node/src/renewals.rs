@@ -1,7 +1,7 @@
-//! Lease renewals that arrive at a follower: those that wait go to the leader together, in one call,
-//! so that many cost little more than one. A leader that does not know such calls, which is one of
-//! etcd, is asked for each lease alone, as etcd's members ask; that is found out by asking, anew in
-//! each term.
+//! Lease renewals that arrive at a follower: those that wait go to the leader together, in one
+//! call, so that many cost little more than one. A leader that does not know such calls, which is
+//! one of etcd, is asked for each lease alone, as etcd's members ask; that is found out by asking,
+//! anew in each term.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

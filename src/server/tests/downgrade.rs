@@ -1,5 +1,5 @@
-//! A downgrade of the cluster's version: asked for with every answer of etcd's, begun on a follower,
-//! seen by all members and by peers, kept over a restart, and taken back.
+//! A downgrade of the cluster's version: asked for with every answer of etcd's, begun on a
+//! follower, seen by all members and by peers, kept over a restart, and taken back.
 
 mod support;
 

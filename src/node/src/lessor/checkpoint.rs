@@ -1,5 +1,5 @@
-//! Checkpoints: now and then the leader has the log record what remains of a long lease, so that the
-//! next leader goes on from there instead of from the full time to live.
+//! Checkpoints: now and then the leader has the log record what remains of a long lease, so that
+//! the next leader goes on from there instead of from the full time to live.
 //!
 //! Never early, with checkpoints too: what is recorded is rounded up, and a renewal is acknowledged
 //! only once no checkpoint from before it can still count. One that was recorded is cleared through
@@ -113,8 +113,8 @@ impl Lessor {
         Some((term, clock.take_checkpoints(now, limit)))
     }
 
-    /// These checkpoints were handed over to be proposed: what is proposed from now on, comes behind
-    /// them in the log, or they never come.
+    /// These checkpoints were handed over to be proposed: what is proposed from now on, comes
+    /// behind them in the log, or they never come.
     pub fn sent(&self, checkpoints: &[Remaining]) {
         let mut clock = self.lock();
         for (id, _) in checkpoints {
