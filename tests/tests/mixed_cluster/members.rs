@@ -213,20 +213,22 @@ impl Members {
     pub async fn move_leader(&self, name: &str) {
         let target_id = self.id(name).await;
         eventually("moving leadership", || async {
+            let mut follow = true;
             for one in &self.all {
                 let status = self.status(&one.member.name).await?;
-                if status.leader == target_id {
-                    continue;
-                }
-                if status.header.is_some_and(|header| header.member_id == status.leader) {
+                follow &= status.leader == target_id;
+                let leads = status.header.is_some_and(|header| header.member_id == status.leader);
+                if leads && status.leader != target_id {
                     let channel = channel(one.member.client_url()).await?;
                     let request = pb::MoveLeaderRequest { target_id };
                     let moved = MaintenanceClient::new(channel).move_leader(request).await;
                     moved.map_err(text)?;
                 }
-                return Err(format!("{} follows {:x}", one.member.name, status.leader));
             }
-            Ok(())
+            match follow {
+                true => Ok(()),
+                false => Err(format!("not everybody follows {target_id:x}")),
+            }
         })
         .await;
     }
