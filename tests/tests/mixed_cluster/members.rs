@@ -1,7 +1,7 @@
 //! Members of both kinds, started and stopped one by one.
 
 use std::future::Future;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -207,6 +207,22 @@ impl Members {
             })
             .await;
         }
+    }
+
+    /// The sum of a metric of a member over its labels.
+    pub async fn metric(&self, name: &str, metric: &str) -> f64 {
+        let (url, metric) = (self.url(name), metric.to_owned());
+        let read = move || {
+            let address = url.trim_start_matches("http://");
+            let mut stream = std::net::TcpStream::connect(address).expect("it serves");
+            let request = "GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+            stream.write_all(request.as_bytes()).expect("it reads");
+            let mut text = String::new();
+            stream.read_to_string(&mut text).expect("it answers");
+            let lines = text.lines().filter_map(|line| line.strip_prefix(metric.as_str()));
+            lines.filter_map(|rest| rest.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+        };
+        tokio::task::spawn_blocking(read).await.expect("metrics are read")
     }
 
     /// Moves leadership and waits until everybody follows.
