@@ -205,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn who_looked_at_the_clock_before_a_revoke_was_decided_does_not_renew_after_it() {
+        let lessor = Lessor::default();
+        lessor.promote(Term(1), at(0), Duration::ZERO);
+        lessor.follow(&granted(1, 5), at(0));
+        let due = lessor.take_due(at(5), Duration::from_secs(7), 9);
+        assert_eq!(due, Some((Term(1), vec![LeaseId(1)])));
+        assert_eq!(lessor.renew(LeaseId(1), at(4)), Renewal::Expired);
+    }
+
+    #[test]
     fn renewals_together_are_those_that_wait_for_nothing() {
         let lessor = Lessor::default();
         lessor.promote(Term(1), at(0), Duration::ZERO);
