@@ -15,6 +15,7 @@ use proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use tests::binaries::built;
 use tests::cluster::{Cluster, Member};
 use tests::go;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tonic::transport::Channel;
 
 /// What is asked of a member, in order.
@@ -67,6 +68,8 @@ struct Said {
     state: u32,
     /// For the newest and for each revision: its hash, what it covers, and how new the member is.
     history: Vec<Result<(u32, i64, i64, i64), String>>,
+    /// What peers are told of some revisions: status and body.
+    peers: Vec<(String, String)>,
 }
 
 fn op(request: pb::request_op::Request) -> pb::RequestOp {
@@ -114,7 +117,25 @@ async fn act(channel: &Channel, step: Step) -> Result<(), tonic::Status> {
     }
 }
 
-async fn said(channel: &Channel) -> Said {
+/// What a member answers to another that asks for the hash at a revision.
+async fn told_to_peers(member: &Member, revision: i64) -> (String, String) {
+    let address = member.peer_url().trim_start_matches("http://").to_owned();
+    let body = format!("{{\"revision\":{revision}}}");
+    let length = body.len();
+    let request = format!(
+        "GET /members/hashkv HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("it answers");
+    let (head, body) = text.split_once("\r\n\r\n").expect("an answer of HTTP");
+    let status = head.lines().next().unwrap_or_default();
+    (status.to_owned(), body.trim_end().to_owned())
+}
+
+async fn said(channel: &Channel, member: &Member) -> Said {
     let mut client = MaintenanceClient::new(channel.clone());
     let state = client.hash(pb::HashRequest {}).await.expect("a hash").into_inner().hash;
     let mut history = Vec::new();
@@ -126,7 +147,11 @@ async fn said(channel: &Channel) -> Said {
         });
         history.push(told.map_err(|status| status.message().to_owned()));
     }
-    Said { state, history }
+    let mut peers = Vec::new();
+    for revision in [0, 3, 4, 9, 10, 12, 99] {
+        peers.push(told_to_peers(member, revision).await);
+    }
+    Said { state, history, peers }
 }
 
 /// Versions move by themselves, within seconds.
@@ -148,7 +173,7 @@ async fn feed(server: &Path, member: &Member) -> Vec<Said> {
     let channel = Channel::from_shared(member.client_url()).expect("a URL");
     let channel = channel.connect().await.expect("it serves");
     wait_for_version(&channel, "3.7.0").await;
-    let mut all = vec![said(&channel).await];
+    let mut all = vec![said(&channel, member).await];
     for step in STEPS {
         // What is refused is refused by both, and changes nothing.
         let _refused = act(&channel, *step).await;
@@ -157,7 +182,7 @@ async fn feed(server: &Path, member: &Member) -> Vec<Said> {
             Downgrade(_) => wait_for_version(&channel, "3.7.0").await,
             _ => {}
         }
-        all.push(said(&channel).await);
+        all.push(said(&channel, member).await);
     }
     all
 }
