@@ -283,7 +283,9 @@ fn refusal(request: &PeerRequest, text: &str) -> WireResponse {
         PeerRequest::HashKv(_) if is(ApiError::CLUSTER_ID_MISMATCH) => {
             plain(412, "cluster ID mismatch")
         }
-        PeerRequest::HashKv(_) | PeerRequest::LeaseKeepAlives(_) => plain(400, text),
+        // Between members the errors of the store go without the prefix of the API.
+        PeerRequest::HashKv(_) => plain(400, text.strip_prefix("etcdserver: ").unwrap_or(text)),
+        PeerRequest::LeaseKeepAlives(_) => plain(400, text),
         PeerRequest::DowngradeEnabled => plain(500, &format!("failed linearized read: {text}")),
         PeerRequest::Members | PeerRequest::Version => plain(500, text),
     }
