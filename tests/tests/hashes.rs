@@ -126,13 +126,23 @@ async fn told_to_peers(member: &Member, revision: i64) -> (String, String) {
         "GET /members/hashkv HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     );
+    let mut buffer = Vec::new();
     let mut stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
     stream.write_all(request.as_bytes()).await.expect("it reads");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.expect("it answers");
-    let (head, body) = text.split_once("\r\n\r\n").expect("an answer of HTTP");
-    let status = head.lines().next().unwrap_or_default();
-    (status.to_owned(), body.trim_end().to_owned())
+    // A member of etcd may take seconds until it closes the connection.
+    loop {
+        let read = stream.read_buf(&mut buffer).await.expect("it answers");
+        assert!(read > 0, "the answer ended early");
+        let text = String::from_utf8_lossy(&buffer);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let lower = head.to_lowercase();
+        let length = lower.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.and_then(|text| text.parse().ok()).expect("a length");
+        if body.len() >= length {
+            let status = head.lines().next().unwrap_or_default();
+            return (status.to_owned(), body.trim_end().to_owned());
+        }
+    }
 }
 
 async fn said(channel: &Channel, member: &Member) -> Said {

@@ -368,6 +368,13 @@ fn refusals_are_etcds_and_still_name_the_error() {
 }
 
 #[test]
+fn a_hash_is_refused_in_the_words_of_etcds_members() {
+    let request = PeerRequest::HashKv(4);
+    let answer = encode_response(&request, Err(ApiError::COMPACTED.text.to_string()));
+    assert_eq!(answer.body, b"mvcc: required revision has been compacted\n");
+}
+
+#[test]
 fn damaged_streams_never_panic() {
     let mut bytes = BytesMut::new();
     let mut encoder = AppendEncoder::default();
