@@ -1,11 +1,13 @@
 //! The machine itself: keys, leases, members, alarms and versions, changed by entries alone.
 
 mod apply;
+mod auth;
 mod members;
 
 pub use apply::has_put;
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{Index, LeaseId, MemberId, Term};
@@ -14,6 +16,7 @@ use mvcc::{Backend, Change, Store};
 use proto::etcdserverpb::InternalRaftRequest;
 
 use crate::alarm::Alarms;
+use crate::auth::Auth;
 use crate::lease::Leases;
 use crate::membership::{Member, Membership};
 use crate::record::{self, Recorded};
@@ -76,6 +79,17 @@ pub enum Effect {
     Compacted(i64),
     /// An alarm was raised or taken back.
     AlarmsChanged,
+    /// Users, roles or whether they count have changed.
+    AuthChanged,
+    /// A user has this simple token from now on.
+    TokenAssigned {
+        /// The user.
+        user: String,
+        /// The token.
+        token: String,
+    },
+    /// The simple tokens of a user, or of all users for `None`, are void.
+    TokensVoid(Option<String>),
 }
 
 /// The replicated state of one member.
@@ -85,6 +99,8 @@ pub struct Machine<B: Backend> {
     pub(crate) leases: Leases,
     pub(crate) members: Membership,
     pub(crate) alarms: Alarms,
+    /// Shared with the views that readers have.
+    pub(crate) auth: Arc<Auth>,
     pub(crate) cluster_version: String,
     pub(crate) applied: (Index, Term),
     pub(crate) chain: u64,
@@ -103,6 +119,7 @@ impl<B: Backend> Machine<B> {
             leases: Leases::default(),
             members: Membership::default(),
             alarms: Alarms::default(),
+            auth: Arc::new(Auth::of(&recorded.auth)),
             cluster_version: recorded.cluster_version.clone(),
             applied: (recorded.index, recorded.term),
             chain: recorded.chain,
@@ -188,6 +205,7 @@ impl<B: Backend> Machine<B> {
             members: self.members.iter().cloned().collect(),
             removed: self.members.removed().collect(),
             alarms: alarms.map(|a| (a.alarm, MemberId(a.member_id))).collect(),
+            auth: self.auth.recorded(),
         }
     }
 
@@ -238,6 +256,12 @@ impl<B: Backend> Machine<B> {
         &self.alarms
     }
 
+    /// Users and roles.
+    #[must_use]
+    pub fn auth(&self) -> &Arc<Auth> {
+        &self.auth
+    }
+
     /// `X.Y.0`, or empty while undecided.
     #[must_use]
     pub fn cluster_version(&self) -> &str {
@@ -253,6 +277,7 @@ impl<B: Backend> Machine<B> {
     /// Checks the invariants that span modules; O(n).
     pub fn check(&self) {
         self.leases.check();
+        self.auth.check();
     }
 }
 

@@ -114,6 +114,16 @@ impl Hub {
         Ok(watch_id)
     }
 
+    /// Answers a request to watch that is refused before it is looked at.
+    ///
+    /// # Panics
+    /// When the stream is not open.
+    pub fn refuse(&mut self, id: StreamId, error: CreateError) {
+        let revision = self.current;
+        let stream = self.streams.get_mut(&id).expect("requests come on open streams");
+        stream.push(Response::Refused { error, revision });
+    }
+
     /// Ends a watcher; nothing happens for an unknown id. True when it existed.
     pub fn cancel(&mut self, id: StreamId, watch_id: i64) -> bool {
         let revision = self.current;
