@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 use proto::etcdserverpb::{InternalRaftRequest, LeaseRevokeRequest, RequestHeader};
+use state::auth::ROOT_USER;
 
 use crate::api::Api;
 use crate::env::{Env, Event};
@@ -40,7 +41,13 @@ pub(crate) async fn run<E: Env>(api: Api<E>) {
 }
 
 fn revoke<E: Env>(api: &Api<E>, lease: i64) -> Bytes {
-    let header = RequestHeader { id: api.inner.ids.next().get(), ..RequestHeader::default() };
+    let auth = api.auth();
+    let id = api.inner.ids.next().get();
+    let header = match auth.is_enabled() {
+        // A lease ends whoever may write its keys.
+        true => RequestHeader { id, username: ROOT_USER.into(), auth_revision: auth.revision() },
+        false => RequestHeader { id, ..RequestHeader::default() },
+    };
     let request = InternalRaftRequest {
         header: Some(header),
         lease_revoke: Some(LeaseRevokeRequest { id: lease }),

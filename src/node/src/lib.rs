@@ -15,6 +15,7 @@
 
 pub mod api;
 mod applier;
+pub mod auth;
 mod barrier;
 pub mod boot;
 mod compactor;

@@ -9,6 +9,7 @@ use super::header::encoded;
 use super::kv::unexpected;
 use super::{Answer, Api, Caller, until};
 use crate::Completed;
+use crate::auth::Credentials;
 use crate::convert::encode_change;
 use crate::env::{CallError, Env, Net, PeerRequest, PeerResponse};
 use crate::error::ApiError;
@@ -22,7 +23,11 @@ const CONNECTED_MIN: std::time::Duration = std::time::Duration::from_secs(5);
 const LEARNER_READY: f64 = 0.9;
 
 /// What a leader may answer to a promotion that was sent on to it.
-const PROMOTION_ERRORS: [ApiError; 6] = [
+const PROMOTION_ERRORS: [ApiError; 10] = [
+    ApiError::PERMISSION_DENIED,
+    ApiError::USER_EMPTY,
+    ApiError::USER_NOT_FOUND,
+    ApiError::INVALID_AUTH_TOKEN,
     ApiError::MEMBER_NOT_FOUND,
     ApiError::MEMBER_NOT_LEARNER,
     ApiError::LEARNER_NOT_READY,
@@ -58,6 +63,7 @@ impl<E: Env> Api<E> {
             true => Some(self.read_barrier().await?),
             false => None,
         };
+        self.require_user(caller).await?;
         let view = self.inner.views.load();
         if let Some(barrier) = barrier {
             self.read_served(barrier, view.applied);
@@ -75,6 +81,7 @@ impl<E: Env> Api<E> {
         if request.peer_urls.is_empty() || !request.peer_urls.iter().all(|url| is_peer_url(url)) {
             return Err(ApiError::MEMBER_BAD_URLS);
         }
+        self.require_admin(caller).await?;
         let trimmed = request.peer_urls.iter().map(|url| url.trim().to_owned());
         let mut peer_urls: Vec<String> = trimmed.collect();
         peer_urls.sort();
@@ -98,6 +105,7 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn member_remove(&self, caller: &Caller, request: pb::MemberRemoveRequest) -> Answer {
         self.require_leader(caller)?;
+        self.require_admin(caller).await?;
         let id = MemberId(request.id);
         self.check_remove(id)?;
         let members = self.change_members(MemberChange::Remove(id)).await?;
@@ -111,6 +119,7 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn member_update(&self, caller: &Caller, request: pb::MemberUpdateRequest) -> Answer {
         self.require_leader(caller)?;
+        self.require_admin(caller).await?;
         let peer_urls = request.peer_urls;
         let member = Member { id: request.id, peer_urls, ..Member::default() };
         let members = self.change_members(MemberChange::Update(member)).await?;
@@ -129,7 +138,8 @@ impl<E: Env> Api<E> {
     ) -> Answer {
         self.require_leader(caller)?;
         let deadline = self.inner.env.now() + self.inner.config.request_timeout();
-        let promoted = self.promote(MemberId(request.id), deadline);
+        self.require_admin(caller).await?;
+        let promoted = self.promote(MemberId(request.id), caller, deadline);
         let members = until(&self.inner.env, deadline, promoted).await;
         let members = members.unwrap_or(Err(ApiError::TIMEOUT))?;
         Ok(encoded(&pb::MemberPromoteResponse { header: self.member_header(), members }))
@@ -137,13 +147,18 @@ impl<E: Env> Api<E> {
 
     /// Promotes on the leader, who alone knows how far a learner is; again while nobody leads or
     /// the leader cannot be reached, but never after it may have done so.
-    async fn promote(&self, id: MemberId, deadline: Instant) -> Result<Vec<pb::Member>, ApiError> {
+    async fn promote(
+        &self,
+        id: MemberId,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<Vec<pb::Member>, ApiError> {
         loop {
             let leader = self.inner.shared.leader();
             let outcome = match leader {
-                leader if leader == self.inner.member => self.promote_here(id).await,
+                leader if leader == self.inner.member => self.promote_here(id, caller).await,
                 leader if leader.is_zero() => Err(ApiError::NOT_LEADER),
-                leader => self.promote_at(leader, id, deadline).await,
+                leader => self.promote_at(leader, id, caller, deadline).await,
             };
             match outcome {
                 Err(error) if error == ApiError::NOT_LEADER => mark!("promote: leader awaited"),
@@ -161,9 +176,15 @@ impl<E: Env> Api<E> {
         &self,
         leader: MemberId,
         id: MemberId,
+        caller: &Caller,
         deadline: Instant,
     ) -> Result<Vec<pb::Member>, ApiError> {
-        let call = self.inner.env.net().call(leader, PeerRequest::MemberPromote(id), deadline);
+        let token = match &caller.credentials {
+            Credentials::Token(token) => Some(token.clone()),
+            _ => None,
+        };
+        let request = PeerRequest::MemberPromote { id, token };
+        let call = self.inner.env.net().call(leader, request, deadline);
         match call.await {
             Ok(PeerResponse::MemberPromote(members)) => Ok(members),
             Err(CallError::Unreachable(_)) => Err(ApiError::NOT_LEADER),
@@ -176,7 +197,12 @@ impl<E: Env> Api<E> {
     }
 
     /// Promotes on this member, which must lead.
-    pub(crate) async fn promote_here(&self, id: MemberId) -> Result<Vec<pb::Member>, ApiError> {
+    pub(crate) async fn promote_here(
+        &self,
+        id: MemberId,
+        caller: &Caller,
+    ) -> Result<Vec<pb::Member>, ApiError> {
+        self.require_admin(caller).await?;
         // A change that another member has answered may not be applied here yet.
         self.confirm_leadership().await?;
         let status = self.raft_status().await?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base::{Index, LeaseId};
 use proto::etcdserverpb as pb;
-use state::Reply;
+use state::{Access, Reply};
 use tokio::sync::oneshot;
 
 use super::header::encoded;
@@ -41,8 +41,9 @@ impl<E: Env> Api<E> {
             grant.id = self.pick_lease_id();
         }
         grant.ttl = grant.ttl.max(self.inner.config.lease_ttl_min_seconds());
+        let who = self.require_user(caller).await?;
         let request = self.inner.ids.next();
-        let payload = payload::encode(request, caller, payload::LEASE_GRANT, &grant);
+        let payload = payload::encode(request, who.as_ref(), payload::LEASE_GRANT, &grant);
         let cost = Some(mvcc::cost::LEASE);
         let completed = self.propose_within_quota(request, payload, cost).await?;
         match completed.reply {
@@ -68,6 +69,7 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn lease_revoke(&self, caller: &Caller, request: pb::LeaseRevokeRequest) -> Answer {
         self.require_leader(caller)?;
+        self.require_user(caller).await?;
         let request = pb::InternalRaftRequest { lease_revoke: Some(request), ..Default::default() };
         let completed = self.propose(caller, request).await?;
         let header = Some(self.header(completed.revision));
@@ -86,6 +88,7 @@ impl<E: Env> Api<E> {
         self.require_leader(caller)?;
         let header = self.header(self.inner.views.load().keys.revision());
         let id = LeaseId(request.id);
+        self.check_leases(caller, Access::Write, Some(id)).await?;
         let ttl = match self.renew_anywhere(id).await {
             Ok(ttl) => ttl,
             Err(error) if error == ApiError::LEASE_NOT_FOUND => 0,
@@ -206,6 +209,11 @@ impl<E: Env> Api<E> {
         request: pb::LeaseTimeToLiveRequest,
     ) -> Answer {
         self.require_leader(caller)?;
+        self.require_user(caller).await?;
+        let revision = self.auth().revision();
+        if request.keys {
+            self.check_leases(caller, Access::Read, Some(LeaseId(request.id))).await?;
+        }
         let deadline = self.inner.env.now() + self.inner.config.request_timeout();
         let asked = until(&self.inner.env, deadline, async {
             loop {
@@ -216,6 +224,10 @@ impl<E: Env> Api<E> {
             }
         });
         let mut response = asked.await.unwrap_or(Err(ApiError::TIMEOUT))?;
+        let auth = self.auth();
+        if request.keys && auth.is_enabled() && auth.revision() != revision {
+            return Err(ApiError::AUTH_OLD_REVISION);
+        }
         response.header = Some(self.header(self.inner.views.load().keys.revision()));
         Ok(encoded(&response))
     }
@@ -265,7 +277,7 @@ impl<E: Env> Api<E> {
     }
 
     /// Asks the applied leases.
-    async fn ask_leases<T: Send + 'static>(
+    pub(super) async fn ask_leases<T: Send + 'static>(
         &self,
         question: impl FnOnce(&state::Leases) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
@@ -284,6 +296,7 @@ impl<E: Env> Api<E> {
     /// None but a stopping member's.
     pub async fn lease_leases(&self, caller: &Caller, _request: pb::LeaseLeasesRequest) -> Answer {
         self.require_leader(caller)?;
+        self.check_leases(caller, Access::Read, None).await?;
         let ids = self.ask_leases(|leases| leases.iter().map(|(id, _)| id).collect::<Vec<_>>());
         let mut ids = ids.await?;
         let now = self.inner.env.now();

@@ -30,7 +30,8 @@ impl<E: Env> Api<E> {
     ///
     /// # Errors
     /// None but a stopping member's.
-    pub async fn status(&self, _caller: &Caller, _request: pb::StatusRequest) -> Answer {
+    pub async fn status(&self, caller: &Caller, _request: pb::StatusRequest) -> Answer {
+        self.require_user(caller).await?;
         let overview = self.overview();
         let mut errors = Vec::new();
         if overview.leader.is_zero() {
@@ -143,6 +144,10 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn alarm(&self, caller: &Caller, request: pb::AlarmRequest) -> Answer {
         self.require_leader(caller)?;
+        match request.action == AlarmAction::Get as i32 {
+            true => drop(self.require_user(caller).await?),
+            false => self.require_admin(caller).await?,
+        }
         let request = pb::InternalRaftRequest { alarm: Some(request), ..Default::default() };
         let completed = self.propose(caller, request).await?;
         match completed.reply {
@@ -158,7 +163,8 @@ impl<E: Env> Api<E> {
     ///
     /// # Errors
     /// A revision out of the kept range.
-    pub async fn hash_kv(&self, _caller: &Caller, request: pb::HashKvRequest) -> Answer {
+    pub async fn hash_kv(&self, caller: &Caller, request: pb::HashKvRequest) -> Answer {
+        self.require_admin(caller).await?;
         let mut response = self.hash_kv_at(request.revision).await?;
         let revision = response.header.take().map_or(0, |header| header.revision);
         response.header = Some(self.header(revision));
@@ -184,7 +190,8 @@ impl<E: Env> Api<E> {
     ///
     /// # Errors
     /// None.
-    pub async fn defragment(&self, _caller: &Caller, _request: pb::DefragmentRequest) -> Answer {
+    pub async fn defragment(&self, caller: &Caller, _request: pb::DefragmentRequest) -> Answer {
+        self.require_admin(caller).await?;
         let _stopping = self.inner.applier.send(crate::applier::Work::Reclaim);
         Ok(encoded(&pb::DefragmentResponse::default()))
     }
@@ -195,6 +202,7 @@ impl<E: Env> Api<E> {
     /// `not leader`, `bad leader transferee`, or the time ran out.
     pub async fn move_leader(&self, caller: &Caller, request: pb::MoveLeaderRequest) -> Answer {
         self.require_leader(caller)?;
+        self.require_admin(caller).await?;
         let shared = &self.inner.shared;
         let target = MemberId(request.target_id);
         if shared.leader() != self.inner.member {

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use base::{Instant, Prng};
 use proto::etcdserverpb as pb;
+use state::auth::check_range;
 use tokio::sync::{Notify, mpsc};
-use watch::{Filters, KeyRange, StreamId, WatchSpec};
+use watch::{CreateError, Filters, KeyRange, StreamId, WatchSpec};
 
 use super::{Answer, Api, Caller};
+use crate::auth::Principal;
 use crate::env::{Env, Sleep};
 use crate::error::ApiError;
 
@@ -45,7 +47,7 @@ impl<E: Env> Api<E> {
             wake,
             requests,
             responses,
-            require_leader: caller.require_leader,
+            caller: caller.clone(),
             leaderless: 0,
         };
         self.inner.env.spawn("watch-stream", stream.run());
@@ -60,7 +62,7 @@ struct Stream<E: Env> {
     wake: Arc<Notify>,
     requests: mpsc::Receiver<pb::WatchRequest>,
     responses: mpsc::Sender<Answer>,
-    require_leader: bool,
+    caller: Caller,
     leaderless: u32,
 }
 
@@ -102,12 +104,12 @@ impl<E: Env> Stream<E> {
                 request = self.requests.recv() => Wake::Request(request),
                 () = self.wake.notified() => Wake::Responses,
                 () = &mut progress => Wake::Progress,
-                () = &mut look, if self.require_leader => Wake::LeaderLook,
+                () = &mut look, if self.caller.require_leader => Wake::LeaderLook,
             };
             match wake {
                 Wake::Stopped => return Err(ApiError::STOPPED),
                 Wake::Abandoned | Wake::Request(None) => return Ok(()),
-                Wake::Request(Some(request)) => self.on_request(request),
+                Wake::Request(Some(request)) => self.on_request(request).await,
                 Wake::Responses => {}
                 Wake::Progress => {
                     self.api.inner.watches.hub().tick_progress(self.id);
@@ -147,14 +149,18 @@ impl<E: Env> Stream<E> {
         }
     }
 
-    fn on_request(&self, request: pb::WatchRequest) {
+    async fn on_request(&self, request: pb::WatchRequest) {
         use pb::watch_request::RequestUnion;
         let watches = &self.api.inner.watches;
         match request.request_union {
             Some(RequestUnion::CreateRequest(create)) => {
                 let wanted_id = create.watch_id;
+                let spec = spec(create);
                 // A refusal is queued as a response.
-                let _refused = watches.hub().create(self.id, wanted_id, spec(create));
+                match self.permit(&spec).await {
+                    Ok(()) => drop(watches.hub().create(self.id, wanted_id, spec)),
+                    Err(error) => watches.hub().refuse(self.id, error),
+                }
                 watches.may_serve();
             }
             Some(RequestUnion::CancelRequest(cancel)) => {
@@ -165,6 +171,39 @@ impl<E: Env> Stream<E> {
             }
             None => {}
         }
+    }
+
+    /// Whether the stream's caller may watch a range now; a watch that exists is not ended when
+    /// its right is.
+    async fn permit(&self, spec: &WatchSpec) -> Result<(), CreateError> {
+        // Refused for itself, before anybody is asked who he is.
+        if spec.start_revision < 0 {
+            return Ok(());
+        }
+        let checked = match self.api.identify(&self.caller).await {
+            Ok(who) => {
+                let identity = Principal::identity(who.as_ref());
+                let (key, range_end) = spec.range.bounds();
+                let checked = check_range(&self.api.auth(), identity, key, range_end);
+                checked.map_err(ApiError::from)
+            }
+            Err(error) => Err(error),
+        };
+        checked.map_err(|error| {
+            CreateError::Forbidden(match error {
+                error if error == ApiError::INVALID_AUTH_TOKEN => {
+                    "rpc error: code = Unauthenticated desc = etcdserver: invalid auth token"
+                }
+                error if error == ApiError::AUTH_OLD_REVISION => {
+                    "rpc error: code = InvalidArgument desc = etcdserver: \
+                     revision of auth store is old"
+                }
+                error if error == ApiError::USER_EMPTY => {
+                    "rpc error: code = InvalidArgument desc = etcdserver: user name is empty"
+                }
+                _ => "rpc error: code = PermissionDenied desc = etcdserver: permission denied",
+            })
+        })
     }
 
     /// Sends what is queued; false when nobody takes it any more.

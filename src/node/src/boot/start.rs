@@ -14,6 +14,7 @@ use super::identity::Identity;
 use super::recover::Recovered;
 use crate::api::{Api, Inner};
 use crate::applier::{Applier, Views, Work};
+use crate::auth::TokenKind;
 use crate::barrier::Arrivals;
 use crate::config::NodeConfig;
 use crate::convert::decode_change;
@@ -32,6 +33,9 @@ use crate::space::Space;
 use crate::waiters::Waiters;
 use crate::watch_task::{News, WatchTask, Watches};
 use crate::{log_reader, observe};
+
+/// Passwords that are hashed or compared at a time: so that logins leave the pool to reads.
+const PASSWORD_TURNS_MAX: usize = 2;
 
 /// A running member.
 pub struct Node<E: Env> {
@@ -121,6 +125,7 @@ fn share<E: Env>(
     let lessor = Lessor::default();
     lessor.restore(machine.leases());
     let queue_bytes = config.knobs.watch_queue_bytes;
+    let password_turns = Arc::new(Semaphore::new(PASSWORD_TURNS_MAX));
     let snapshot_streams = Arc::new(Semaphore::new(config.knobs.snapshot_streams_max));
     Inner {
         env: env.clone(),
@@ -140,6 +145,8 @@ fn share<E: Env>(
         read_pace: crate::read_pace::ReadPace::default(),
         lessor: Arc::new(lessor),
         watches: Arc::new(Watches::new(machine.revision(), queue_bytes)),
+        tokens: Arc::default(),
+        password_turns,
         snapshot_streams,
     }
 }
@@ -307,6 +314,11 @@ fn applier<E: Env>(
         settings: MachineSettings::of(&inner.config),
         election_timeout: inner.config.election_timeout,
         own: inner.member,
+        tokens: inner.tokens.clone(),
+        token_ttl: match inner.config.tokens {
+            TokenKind::Simple { ttl } => Some(ttl),
+            TokenKind::Signed(_) | TokenKind::Off => None,
+        },
         quota_bytes: inner.config.quota_bytes,
         sweep: inner.env.sleep_until(inner.env.now()),
         is_flusher_busy: false,

@@ -8,6 +8,8 @@ use core::future::Future;
 use base::{ClusterId, Instant, MemberId};
 use bytes::Bytes;
 
+use crate::auth::Token;
+
 /// Where a member listens for its peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerAddress {
@@ -25,7 +27,12 @@ pub enum PeerRequest {
     /// Ask the leader for a lease's remaining time: `POST /leases/internal`.
     LeaseTimeToLive(proto::etcdserverpb::LeaseTimeToLiveRequest),
     /// Promote a learner on the leader: `POST /members/promote/<id>`.
-    MemberPromote(MemberId),
+    MemberPromote {
+        /// The learner.
+        id: MemberId,
+        /// Whose wish it is: header `Authorization`.
+        token: Option<Token>,
+    },
     /// The hash of the key space at a revision: `GET /members/hashkv`.
     HashKv(i64),
     /// The member list: `GET /members`.

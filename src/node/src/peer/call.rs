@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member_json::{members_from_json, members_to_json};
 use crate::ApiError;
+use crate::auth::Token;
 use crate::env::{CallError, PeerRequest, PeerResponse};
 
 const PROTOBUF: &str = "application/protobuf";
@@ -33,6 +34,8 @@ pub struct WireRequest {
     pub content_type: &'static str,
     /// The body.
     pub body: Vec<u8>,
+    /// The value of `Authorization`.
+    pub token: Option<Token>,
 }
 
 /// A response on its way.
@@ -95,12 +98,14 @@ pub fn encode_request(request: &PeerRequest) -> WireRequest {
         path: path.into(),
         content_type,
         body,
+        token: None,
     };
     let post = |path: &str, body| WireRequest {
         method: "POST",
         path: path.into(),
         content_type: PROTOBUF,
         body,
+        token: None,
     };
     match request {
         PeerRequest::LeaseKeepAlive(request) => post("/leases", request.encode_to_vec()),
@@ -109,9 +114,10 @@ pub fn encode_request(request: &PeerRequest) -> WireRequest {
             let request = leasepb::LeaseInternalRequest { lease_time_to_live_request };
             post("/leases/internal", request.encode_to_vec())
         }
-        PeerRequest::MemberPromote(id) => {
+        PeerRequest::MemberPromote { id, token } => {
             let path = format!("{PROMOTE}{}", id.get());
-            WireRequest { method: "POST", path, content_type: "", body: Vec::new() }
+            let token = token.clone();
+            WireRequest { method: "POST", path, content_type: "", body: Vec::new(), token }
         }
         PeerRequest::HashKv(revision) => {
             let request = JsonHashRequest { revision: *revision };
@@ -123,13 +129,14 @@ pub fn encode_request(request: &PeerRequest) -> WireRequest {
     }
 }
 
-/// The request that a path and body ask; `Err` is the response to send at once. `None` for a path
-/// that is none of these.
+/// The request that a path, a body and the value of `Authorization` ask; `Err` is the response to
+/// send at once. `None` for a path that is none of these.
 #[must_use]
 pub fn decode_request(
     method: &str,
     path: &str,
     body: &[u8],
+    token: Option<&str>,
 ) -> Option<Result<PeerRequest, WireResponse>> {
     let wanted =
         if path.starts_with("/leases") || path.starts_with(PROMOTE) { "POST" } else { "GET" };
@@ -146,7 +153,8 @@ pub fn decode_request(
             let id = path.strip_prefix(PROMOTE)?;
             let absent = || plain(404, &format!("member {id} not found in cluster"));
             let id = id.parse().map_err(|_| absent());
-            id.map(|id| PeerRequest::MemberPromote(MemberId(id)))
+            let token = token.map(Token::new);
+            id.map(|id| PeerRequest::MemberPromote { id: MemberId(id), token })
         }
     };
     if method != wanted {
@@ -237,7 +245,7 @@ fn refusal(request: &PeerRequest, text: &str) -> WireResponse {
             let status = if matches!(request, PeerRequest::LeaseKeepAlive(_)) { 400 } else { 500 };
             plain(status, text)
         }
-        PeerRequest::MemberPromote(_) => {
+        PeerRequest::MemberPromote { .. } => {
             if is(ApiError::MEMBER_NOT_FOUND) {
                 return plain(404, "membership: ID not found");
             }
@@ -281,7 +289,9 @@ pub fn decode_response(
             .ok()
             .and_then(|response| response.lease_time_to_live_response)
             .map(PeerResponse::LeaseTimeToLive),
-        PeerRequest::MemberPromote(_) => members_from_json(body).map(PeerResponse::MemberPromote),
+        PeerRequest::MemberPromote { .. } => {
+            members_from_json(body).map(PeerResponse::MemberPromote)
+        }
         PeerRequest::Members => members_from_json(body).map(PeerResponse::Members),
         PeerRequest::HashKv(_) => hash_response(body),
         PeerRequest::Version => versions(body),
@@ -320,11 +330,11 @@ fn refused_text(request: &PeerRequest, status: u16, body: &[u8]) -> String {
         (PeerRequest::LeaseKeepAlive(_) | PeerRequest::LeaseTimeToLive(_), 408) => {
             api(ApiError::TIMEOUT)
         }
-        (PeerRequest::MemberPromote(_), 404) => api(ApiError::MEMBER_NOT_FOUND),
-        (PeerRequest::MemberPromote(_), 412) if text.contains(NOT_A_LEARNER) => {
+        (PeerRequest::MemberPromote { .. }, 404) => api(ApiError::MEMBER_NOT_FOUND),
+        (PeerRequest::MemberPromote { .. }, 412) if text.contains(NOT_A_LEARNER) => {
             api(ApiError::MEMBER_NOT_LEARNER)
         }
-        (PeerRequest::MemberPromote(_), 412) => api(ApiError::LEARNER_NOT_READY),
+        (PeerRequest::MemberPromote { .. }, 412) => api(ApiError::LEARNER_NOT_READY),
         (PeerRequest::HashKv(_), 412) => api(ApiError::CLUSTER_ID_MISMATCH),
         (PeerRequest::HashKv(_), 400) if text.contains("compacted") => api(ApiError::COMPACTED),
         (PeerRequest::HashKv(_), 400) if text.contains("future") => api(ApiError::FUTURE_REVISION),

@@ -24,6 +24,10 @@ pub(crate) type Rows = Vec<(Bytes, Bytes)>;
 /// The first cluster version whose files name the version of their layout.
 const FIRST_STORAGE_VERSION: (u64, u64) = (3, 6);
 
+/// Keys of the bucket `auth`: one byte, and 8 bytes big-endian.
+pub(crate) const AUTH_ENABLED: &[u8] = b"authEnabled";
+pub(crate) const AUTH_REVISION: &[u8] = b"authRevision";
+
 /// All state at one entry boundary.
 pub(crate) struct Content<S> {
     /// Everything but the keys.
@@ -51,8 +55,9 @@ impl<S: BackendSnapshot> Content<S> {
     pub(crate) fn rows(&self, name: &[u8]) -> Rows {
         let mut rows = match name {
             bucket::ALARM => self.alarms(),
-            // As a store has it that never saw a change of users or roles.
-            bucket::AUTH => vec![(Bytes::from_static(b"authRevision"), word(1))],
+            bucket::AUTH => self.auth(),
+            bucket::AUTH_ROLES => self.roles(),
+            bucket::AUTH_USERS => self.users(),
             bucket::CLUSTER => self.cluster(),
             bucket::LEASE => self.leases(),
             bucket::MEMBERS => self.members(),
@@ -70,6 +75,26 @@ impl<S: BackendSnapshot> Content<S> {
             (message.encode_to_vec().into(), Bytes::new())
         };
         self.recorded.alarms.iter().map(row).collect()
+    }
+
+    fn auth(&self) -> Rows {
+        let auth = &self.recorded.auth;
+        let mut rows = vec![(Bytes::from_static(AUTH_REVISION), word(auth.revision))];
+        if let Some(on) = auth.enabled {
+            let value = Bytes::copy_from_slice(&[u8::from(on)]);
+            rows.push((Bytes::from_static(AUTH_ENABLED), value));
+        }
+        rows
+    }
+
+    fn roles(&self) -> Rows {
+        let roles = self.recorded.auth.roles.iter();
+        roles.map(|role| (role.name.clone(), role.encode_to_vec().into())).collect()
+    }
+
+    fn users(&self) -> Rows {
+        let users = self.recorded.auth.users.iter();
+        users.map(|user| (user.name.clone(), user.encode_to_vec().into())).collect()
     }
 
     fn cluster(&self) -> Rows {

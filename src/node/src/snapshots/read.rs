@@ -6,11 +6,13 @@ use bbolt::etcd_layout::{self, LayoutError, RevisionKey, bucket, meta_key};
 use bbolt::{Bucket, Database, ReadAt, ReadError};
 use bytes::Bytes;
 use prost::Message;
+use proto::authpb::{Role, User};
 use proto::etcdserverpb::AlarmMember;
 use proto::{leasepb, raftpb};
 use raft::SnapshotMeta;
-use state::Recorded;
+use state::{Recorded, RecordedAuth};
 
+use super::content::{AUTH_ENABLED, AUTH_REVISION};
 use crate::convert::conf_state;
 use crate::env::{DiskError, DiskFile};
 
@@ -166,7 +168,23 @@ fn recorded<S: ReadAt<Error = DiskError>>(database: &Database<S>) -> Result<Reco
             let alarm = AlarmMember::decode(key.clone()).ok()?;
             Some((alarm.alarm, MemberId(alarm.member_id)))
         })?,
+        auth: auth(database)?,
     })
+}
+
+fn auth<S: ReadAt<Error = DiskError>>(database: &Database<S>) -> Result<RecordedAuth, ReadFailure> {
+    let mut auth = RecordedAuth {
+        users: rows(database, bucket::AUTH_USERS, |_, user| User::decode(user.clone()).ok())?,
+        roles: rows(database, bucket::AUTH_ROLES, |_, role| Role::decode(role.clone()).ok())?,
+        ..RecordedAuth::default()
+    };
+    let Some(found) = database.bucket(bucket::AUTH)? else { return Ok(auth) };
+    auth.enabled = found.get(AUTH_ENABLED)?.map(|value| value[..] == [1]);
+    if let Some(revision) = found.get(AUTH_REVISION)? {
+        let damaged = || ReadFailure::Corrupt("the revision of users and roles is damaged".into());
+        auth.revision = u64::from_be_bytes(revision[..].try_into().map_err(|_| damaged())?);
+    }
+    Ok(auth)
 }
 
 fn lease(_key: &Bytes, value: &Bytes) -> Option<(LeaseId, i64, i64)> {
