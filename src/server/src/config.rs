@@ -6,7 +6,7 @@
 
 pub mod cluster;
 mod command_line;
-mod duration;
+pub(crate) mod duration;
 mod environment;
 mod exit;
 mod file;

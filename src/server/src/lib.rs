@@ -12,6 +12,7 @@ pub mod peer;
 mod run;
 mod serve;
 mod signals;
+mod token;
 
 pub use run::{STOP_TIMEOUT, run};
 pub use serve::serve;

@@ -12,8 +12,8 @@ use proto::etcdserverpb::auth_client::AuthClient;
 use proto::etcdserverpb::kv_client::KvClient;
 use proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use proto::etcdserverpb::{
-    AuthEnableRequest, AuthStatusRequest, AuthUserAddRequest, AuthenticateRequest, Compare,
-    DowngradeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest, compare, request_op,
+    AuthenticateRequest, Compare, DowngradeRequest, PutRequest, RangeRequest, RequestOp,
+    TxnRequest, compare, request_op,
 };
 use support::PATIENCE;
 use tonic::{Code, Request, Status};
@@ -192,10 +192,6 @@ async fn calls_that_are_not_built_say_so() {
     let mut process = member.start();
     let mut kv: KvClient<_> = process.ready().await;
     let channel = support::channel(&member.client_url()).await.expect("it serves");
-    let mut auth = AuthClient::new(channel.clone());
-    check_unimplemented("AuthEnable", auth.auth_enable(AuthEnableRequest {}).await);
-    check_unimplemented("AuthStatus", auth.auth_status(AuthStatusRequest {}).await);
-    check_unimplemented("UserAdd", auth.user_add(AuthUserAddRequest::default()).await);
     let mut lock = LockClient::new(channel.clone());
     check_unimplemented("Lock", lock.lock(LockRequest::default()).await);
     let mut election = ElectionClient::new(channel.clone());

@@ -4,12 +4,14 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use node::auth::TokenKind;
 use node::{AutoCompaction, InitialMember, InitialState, Knobs, NodeConfig};
 
 use super::values::Values;
 use super::warning::Warning;
 use super::{Config, cluster, duration, host, validate};
 use crate::logging::{Format, Output, Settings, Severity};
+use crate::token;
 
 const CLIENT_URL: &str = "http://localhost:2379";
 const PEER_URL: &str = "http://localhost:2380";
@@ -37,7 +39,8 @@ pub(super) fn config(
     let initial_cluster = initial_cluster(values);
     validate::validate(values, has_advertised, &initial_cluster, &mut warnings)?;
     refuse_what_is_not_built(values)?;
-    let node = node_config(values, &initial_cluster, address)?;
+    let mut node = node_config(values, &initial_cluster, address)?;
+    node.tokens = tokens(values, &mut warnings)?;
     let peer_urls = advertised_peer_urls(values, address);
     Ok(Config {
         data_dir: data_dir(values),
@@ -157,6 +160,7 @@ fn node_config(
             Duration::ZERO => PROGRESS_INTERVAL,
             interval => interval.max(PROGRESS_INTERVAL_MIN),
         },
+        bcrypt_cost: u32::try_from(values.uint("bcrypt-cost")).unwrap_or(u32::MAX),
         fsync: !values.bool("unsafe-no-fsync"),
         knobs: Knobs {
             checkpoint_entries: values.uint("snapshot-count").max(1),
@@ -165,6 +169,23 @@ fn node_config(
         },
         ..NodeConfig::default()
     })
+}
+
+fn tokens(values: &Values, warnings: &mut Vec<Warning>) -> Result<TokenKind, String> {
+    let chosen = token::choose(&values.text("auth-token"), values.uint("auth-token-ttl"))?;
+    if let TokenKind::Simple { .. } = chosen.tokens
+        && values.is_set("auth-token")
+    {
+        warnings.push(Warning::new("simple token is not cryptographically signed", "auth-token"));
+    }
+    if !chosen.unknown.is_empty() {
+        warnings.push(Warning::new("unknown JWT options", chosen.unknown.join(",")));
+    }
+    if !(4..=31).contains(&values.uint("bcrypt-cost")) {
+        let text = "use default bcrypt cost instead of the invalid given cost";
+        warnings.push(Warning::new(text, "bcrypt-cost"));
+    }
+    Ok(chosen.tokens)
 }
 
 fn initial_members(text: &str) -> Result<Vec<InitialMember>, String> {

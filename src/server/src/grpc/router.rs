@@ -120,7 +120,7 @@ impl<S: Service> Router<S> {
         let limit = core.settings.request_bytes_max + REQUEST_OVERHEAD_BYTES;
         Ok(Call {
             rpc,
-            metadata: Metadata::read(&head.headers),
+            metadata: Metadata::read(&head.headers, origin),
             requests: Requests::new(&head.headers, body, limit, &core.metrics, rpc),
             meter: Meter::start(&core.metrics, rpc),
             origin: origin.clone(),
@@ -153,6 +153,7 @@ impl<S: Service> Router<S> {
             Rpc::Hash => unary!(self, call, hash).await,
             Rpc::HashKv => unary!(self, call, hash_kv).await,
             Rpc::MoveLeader => unary!(self, call, move_leader).await,
+            rpc if rpc.is_auth() => self.answer_auth(call).await,
             Rpc::RangeStream => self.range_stream(call).await,
             Rpc::Watch => self.watch(call).await,
             Rpc::LeaseKeepAlive => self.lease_keep_alive(call).await,
@@ -160,6 +161,29 @@ impl<S: Service> Router<S> {
             Rpc::HealthCheck => self.health_check(call).await,
             Rpc::HealthList => self.health_list(call).await,
             Rpc::HealthWatch => self.health_watch(call).await,
+            unbuilt => call.refuse(unbuilt_status(unbuilt)),
+        }
+    }
+
+    async fn answer_auth(&self, call: Call) -> Response<Body> {
+        match call.rpc {
+            Rpc::AuthEnable => unary!(self, call, auth_enable).await,
+            Rpc::AuthDisable => unary!(self, call, auth_disable).await,
+            Rpc::AuthStatus => unary!(self, call, auth_status).await,
+            Rpc::Authenticate => unary!(self, call, authenticate).await,
+            Rpc::UserAdd => unary!(self, call, user_add).await,
+            Rpc::UserGet => unary!(self, call, user_get).await,
+            Rpc::UserList => unary!(self, call, user_list).await,
+            Rpc::UserDelete => unary!(self, call, user_delete).await,
+            Rpc::UserChangePassword => unary!(self, call, user_change_password).await,
+            Rpc::UserGrantRole => unary!(self, call, user_grant_role).await,
+            Rpc::UserRevokeRole => unary!(self, call, user_revoke_role).await,
+            Rpc::RoleAdd => unary!(self, call, role_add).await,
+            Rpc::RoleGet => unary!(self, call, role_get).await,
+            Rpc::RoleList => unary!(self, call, role_list).await,
+            Rpc::RoleDelete => unary!(self, call, role_delete).await,
+            Rpc::RoleGrantPermission => unary!(self, call, role_grant_permission).await,
+            Rpc::RoleRevokePermission => unary!(self, call, role_revoke_permission).await,
             unbuilt => call.refuse(unbuilt_status(unbuilt)),
         }
     }

@@ -122,6 +122,7 @@ impl Gauges {
             committed: number(overview.committed.get()),
             applied: number(overview.applied.get()),
             revision: Some(overview.revision),
+            auth_revision: number(overview.auth_revision),
             compact_revision: Some(overview.compact_revision),
             member: overview.member.to_string(),
             cluster_version: version.to_owned(),

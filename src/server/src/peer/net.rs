@@ -408,6 +408,12 @@ async fn ask_over(
         let kind = http::HeaderValue::from_static(wire.content_type);
         http.headers_mut().insert(http::header::CONTENT_TYPE, kind);
     }
+    // What came in a header goes out in one.
+    let token = wire.token.and_then(|token| http::HeaderValue::from_str(token.text()).ok());
+    if let Some(mut token) = token {
+        token.set_sensitive(true);
+        http.headers_mut().insert(http::header::AUTHORIZATION, token);
+    }
     // From here on the request may have had its effect.
     let response = connection.exchange(http).await.map_err(|_| CallError::TimedOut)?;
     let status = response.status().as_u16();

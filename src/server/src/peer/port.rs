@@ -266,7 +266,8 @@ impl PeerPort {
             Err(_) => return text(400, "error reading body"),
         };
         let path = head.uri.path();
-        match decode_request(head.method.as_str(), path, &body) {
+        let token = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match decode_request(head.method.as_str(), path, &body, token) {
             None => text(404, "404 page not found"),
             Some(Err(refusal)) if refusal.status == 405 => {
                 wrong_method(if head.method == "GET" { "POST" } else { "GET" })

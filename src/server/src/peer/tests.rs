@@ -268,7 +268,7 @@ async fn calls_are_answered_refused_or_time_out() {
                     let response = pb::LeaseKeepAliveResponse { id, ttl, header: None };
                     Ok(PeerResponse::LeaseKeepAlive(response))
                 }
-                PeerRequest::MemberPromote(_) => Err("etcdserver: unhealthy cluster".into()),
+                PeerRequest::MemberPromote { .. } => Err("etcdserver: unhealthy cluster".into()),
                 _ => continue,
             };
             let _ = call.answer.send(answer);
@@ -278,7 +278,8 @@ async fn calls_are_answered_refused_or_time_out() {
     let renew = |id| PeerRequest::LeaseKeepAlive(pb::LeaseKeepAliveRequest { id });
     let answer = a.net.call(b.id, renew(5), soon()).await.expect("answered");
     assert!(matches!(answer, PeerResponse::LeaseKeepAlive(response) if response.ttl == 9));
-    let refused = a.net.call(b.id, PeerRequest::MemberPromote(a.id), soon()).await;
+    let refused =
+        a.net.call(b.id, PeerRequest::MemberPromote { id: a.id, token: None }, soon()).await;
     assert_eq!(refused, Err(CallError::Refused("etcdserver: unhealthy cluster".into())));
     let dropped = a.net.call(b.id, renew(6), soon()).await;
     assert_eq!(dropped, Err(CallError::Refused("etcdserver: server stopped".into())));

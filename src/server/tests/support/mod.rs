@@ -11,6 +11,7 @@ pub mod ports;
 pub mod replication;
 pub mod small_disk;
 pub mod strace;
+pub mod users;
 
 use std::fs::File;
 use std::io::{Read, Write};

@@ -60,10 +60,10 @@ pub(super) const FLAGS: &[Flag] = flags! { Security:
 };
 
 pub(super) const AUTH: &[Flag] = flags! { Auth:
-    "auth-token" Text, "simple", Refused,
+    "auth-token" Text, "simple", Built,
         "Kind of token: 'simple' or 'jwt,option=value,...'.";
-    "bcrypt-cost" Uint, "10", Refused,
+    "bcrypt-cost" Uint, "10", Built,
         "Cost of hashing a password, from 4 to 31.";
-    "auth-token-ttl" Uint, "300", Refused,
+    "auth-token-ttl" Uint, "300", Built,
         "Seconds that a simple token lives.";
 };
