@@ -3,6 +3,7 @@
 //! Keys and values are bytes, as the shell gives them. Numbers and durations are read by the
 //! commands, so that their refusals are worded and numbered as in `etcdctl`.
 
+mod auth;
 mod cluster;
 mod global;
 mod kv;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ffi::OsString;
 
+pub use auth::{Auth, Role, RolePermission, User, UserAdd, UserGet, UserPasswd};
 pub use cluster::{
     Alarm, Defrag, Endpoint, EndpointCommand, KeepAlive, Lease, Member, MemberAdd, MemberList,
     MemberUpdate, Snapshot, TimeToLive,
@@ -76,12 +78,15 @@ pub enum Command {
     Options,
     /// Generates a completion script.
     Completion(Completion),
-    /// Not supported yet.
-    Auth(Anything),
-    /// Not supported yet.
-    User(Anything),
-    /// Not supported yet.
-    Role(Anything),
+    /// Enable or disable authentication.
+    #[command(subcommand)]
+    Auth(Auth),
+    /// User related commands.
+    #[command(subcommand)]
+    User(User),
+    /// Role related commands.
+    #[command(subcommand)]
+    Role(Role),
     /// Not supported yet.
     Lock(Anything),
     /// Not supported yet.

@@ -1,6 +1,7 @@
 //! The commands: each checks its arguments, makes its calls and prints the answer.
 
 mod alarm;
+mod auth;
 mod del;
 mod endpoint;
 mod get;
@@ -9,8 +10,10 @@ mod lease;
 mod maintenance;
 mod member;
 mod put;
+mod role;
 mod snapshot;
 mod txn;
+mod user;
 mod watch;
 mod watching;
 
@@ -75,15 +78,15 @@ pub async fn run(context: &mut Context<'_>, command: Command) -> Result<(), Fail
         Command::Defrag(args) => maintenance::defragment(context, &args).await,
         Command::MoveLeader(args) => maintenance::move_leader(context, &args).await,
         Command::Snapshot(args) => snapshot::run(context, &args).await,
+        Command::Auth(args) => auth::run(context, &args).await,
+        Command::User(args) => user::run(context, &args).await,
+        Command::Role(args) => role::run(context, &args).await,
         other => Err(Failure::not_supported(name(&other))),
     }
 }
 
 fn name(command: &Command) -> &'static str {
     match command {
-        Command::Auth(_) => "auth",
-        Command::User(_) => "user",
-        Command::Role(_) => "role",
         Command::Lock(_) => "lock",
         Command::Elect(_) => "elect",
         Command::MakeMirror(_) => "make-mirror",

@@ -3,6 +3,7 @@
 //! Each answer implements [`Show`], form by form; a form that `etcdctl` does not have for an answer
 //! ends with exit code 4, after the request was made.
 
+mod auth;
 mod cluster;
 mod endpoint;
 mod fields;
@@ -15,6 +16,7 @@ use std::io::Write;
 
 use super::failure::Failure;
 
+pub use auth::{AuthStatus, Done, RolePermissions, Roles, UserRoles, Users};
 pub use cluster::{Alarms, MemberAdded, MemberChanged, Members, Moved};
 pub use endpoint::{Hash, Hashes, Health, Healths, Status, Statuses};
 pub use fields::go_hex as lease_id;
