@@ -79,17 +79,20 @@ pub enum WorkloadKind {
     Watch,
     /// Leases: granted, renewed, attached, revoked, left to expire.
     Lease,
+    /// Users whose rights change.
+    Auth,
     /// Nothing but timers.
     Idle,
 }
 
 impl WorkloadKind {
     /// The kinds, each with the name under which it is counted.
-    pub const ALL: [(WorkloadKind, &'static str); 5] = [
+    pub const ALL: [(WorkloadKind, &'static str); 6] = [
         (WorkloadKind::Kv, "workload: kv"),
         (WorkloadKind::Txn, "workload: txn"),
         (WorkloadKind::Watch, "workload: watch"),
         (WorkloadKind::Lease, "workload: lease"),
+        (WorkloadKind::Auth, "workload: auth"),
         (WorkloadKind::Idle, "workload: idle"),
     ];
 

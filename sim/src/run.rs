@@ -186,6 +186,7 @@ impl Run<'_> {
             doors: doors.clone(),
             ledger: self.ledger.clone(),
             number: number as u64,
+            caller: Mutex::new(node::Caller::root()),
             prng: Mutex::new(prng.fork()),
             windows: windows.clone(),
             unique: Arc::clone(&unique),

@@ -1,5 +1,6 @@
 //! Clients: what they do, and the way between them and the members.
 
+pub mod auth;
 pub mod client;
 pub mod eager;
 pub mod kv;
@@ -66,6 +67,7 @@ pub async fn run(client: Arc<Client>, workload: Workload) {
         WorkloadKind::Txn => txn::run(&client, &workload).await,
         WorkloadKind::Watch => watch::run(&client, &workload).await,
         WorkloadKind::Lease => lease::run(&client, &workload).await,
+        WorkloadKind::Auth => auth::run(&client, &workload).await,
         WorkloadKind::Idle => {}
     }
 }

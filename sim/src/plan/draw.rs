@@ -59,6 +59,13 @@ pub fn plan(seed: u64, members: Option<usize>) -> Plan {
         faults,
         black_box: prng.chance(0.05),
     };
+    // As the operator's, so that a seed's plan stays what it was but for this.
+    let mut users = Prng::new(seed ^ 0x7573_6572_7321);
+    if !is_idle && users.chance(0.25) {
+        let keys = plan.workloads[0].keys;
+        let (kind, timeout_ms) = (WorkloadKind::Auth, users.between(1_000, 8_000));
+        plan.workloads.push(Workload { kind, clients: 2, pause_ms: 300, keys, timeout_ms });
+    }
     plan.cluster.clocks.extend((0..SPARES).map(|_| clock(&mut operator)));
     plan
 }
