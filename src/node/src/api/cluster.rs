@@ -72,11 +72,9 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn member_add(&self, caller: &Caller, request: pb::MemberAddRequest) -> Answer {
         self.require_leader(caller)?;
-        if request.peer_urls.is_empty() || !request.peer_urls.iter().all(|url| is_peer_url(url)) {
-            return Err(ApiError::MEMBER_BAD_URLS);
-        }
-        let trimmed = request.peer_urls.iter().map(|url| url.trim().to_owned());
-        let mut peer_urls: Vec<String> = trimmed.collect();
+        let urls: Option<Vec<String>> = request.peer_urls.iter().map(|url| peer_url(url)).collect();
+        let mut peer_urls =
+            urls.filter(|urls| !urls.is_empty()).ok_or(ApiError::MEMBER_BAD_URLS)?;
         peer_urls.sort();
         let second = self.inner.env.unix_millis() / 1000;
         let id = member_id(&peer_urls, "", Some(second));
@@ -281,15 +279,21 @@ impl<E: Env> Api<E> {
     }
 }
 
-/// Scheme http or https with host and port and nothing behind, or unix or unixs. The host may be
-/// empty, as in etcd.
-fn is_peer_url(url: &str) -> bool {
-    let Some((scheme, rest)) = url.trim().split_once("://") else { return false };
-    match scheme {
-        "unix" | "unixs" => !rest.is_empty(),
-        "http" | "https" => is_host_and_port(rest),
+/// A peer's URL as etcd keeps it: scheme http or https with host and port and no path, or unix or
+/// unixs. The host may be empty; a user before it and a query behind are nothing to etcd.
+fn peer_url(url: &str) -> Option<String> {
+    let (scheme, rest) = url.trim().split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let is_sound = match scheme.as_str() {
+        "unix" | "unixs" => true,
+        "http" | "https" => {
+            let authority = rest.split(['?', '#']).next().unwrap_or_default();
+            let host = authority.rsplit_once('@').map_or(authority, |(_user, host)| host);
+            !authority.contains('/') && is_host_and_port(host)
+        }
         _ => false,
-    }
+    };
+    is_sound.then(|| format!("{scheme}://{rest}"))
 }
 
 fn is_host_and_port(authority: &str) -> bool {
@@ -303,7 +307,7 @@ fn is_host_and_port(authority: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_peer_url;
+    use super::peer_url;
 
     #[test]
     fn peer_urls_have_scheme_host_and_port() {
@@ -314,10 +318,14 @@ mod tests {
             "unix://x:1",
             " http://a:1 ",
             "http://:1",
+            "http://user@a:1",
+            "http://a:1?query#part",
+            "unix://",
         ];
         for url in good {
-            assert!(is_peer_url(url), "{url}");
+            assert_eq!(peer_url(url).as_deref(), Some(url.trim()), "{url}");
         }
+        assert_eq!(peer_url("HTTP://a:1").as_deref(), Some("http://a:1"));
         let bad = [
             "a:1",
             "http://a",
@@ -326,11 +334,11 @@ mod tests {
             "http://a:1/",
             "http://a:x",
             "http://::1:2380",
-            "unix://",
+            "http://a:1/@b:1",
             "",
         ];
         for url in bad {
-            assert!(!is_peer_url(url), "{url}");
+            assert_eq!(peer_url(url), None, "{url}");
         }
     }
 }

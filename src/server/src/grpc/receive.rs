@@ -11,9 +11,15 @@ use node::Code;
 use prost::Message;
 
 use super::frame::{FrameError, Frames};
-use super::method::Rpc;
+use super::method::{Kind, Rpc};
 use super::status::Status;
 use crate::metrics::Metrics;
+
+/// What Go's server says of a streaming call without a request, and of one with several.
+const NO_REQUEST: &str =
+    "cardinality violation: received no request message from non-client-streaming RPC";
+const SEVERAL_REQUESTS: &str =
+    "cardinality violation: received multiple request messages for non-client-streaming RPC";
 
 /// The requests of one call, in order.
 pub(super) struct Requests {
@@ -37,23 +43,28 @@ impl Requests {
         Requests { body, frames: Frames::new(limit), encoding, metrics: Arc::clone(metrics), rpc }
     }
 
-    /// The only request of a unary or server-streaming call.
+    /// The only request of a unary or server-streaming call. As Go's server has it, a second one
+    /// is ignored by the former and refused by the latter.
     pub(super) async fn only<M: Message + Default>(&mut self) -> Result<M, Status> {
+        let streams = self.rpc.method().kind != Kind::Unary;
         let Some(message) = self.message().await? else {
-            return Err(Status::new(Code::Internal, "grpc: the call ended without a request"));
+            return Err(match streams {
+                true => Status::new(Code::Internal, NO_REQUEST),
+                false => Status::new(Code::Unknown, "EOF"),
+            });
         };
         let ended = self.body.is_end_stream() && !self.frames.is_mid_message();
-        if !ended && self.message().await?.is_some() {
-            return Err(Status::new(Code::Internal, "grpc: more than one request for the call"));
+        if !ended && self.message().await?.is_some() && streams {
+            return Err(Status::new(Code::Internal, SEVERAL_REQUESTS));
         }
-        decode(message)
+        decode(message, streams)
     }
 
     /// The next request; `None` when the client has ended its side.
     pub(super) async fn next<M: Message + Default>(&mut self) -> Result<Option<M>, Status> {
         match self.message().await {
             Ok(None) => Ok(None),
-            Ok(Some(message)) => decode(message).map(Some),
+            Ok(Some(message)) => decode(message, true).map(Some),
             Err(status) => {
                 self.metrics.grpc.receive_failed(self.rpc);
                 Err(status)
@@ -92,9 +103,18 @@ impl Requests {
     }
 }
 
-fn decode<M: Message + Default>(message: Bytes) -> Result<M, Status> {
+/// Decodes a request; the errors are in the words of Go's server, which has others for streams.
+fn decode<M: Message + Default>(message: Bytes, streams: bool) -> Result<M, Status> {
     M::decode(message).map_err(|error| {
-        Status::new(Code::Internal, format!("grpc: error unmarshalling request: {error}"))
+        let what = match streams {
+            true => "failed to unmarshal the received message",
+            false => "error unmarshalling request",
+        };
+        let why = match error.to_string().contains("UTF-8") {
+            true => "string field contains invalid UTF-8",
+            false => "proto: cannot parse invalid wire-format data",
+        };
+        Status::new(Code::Internal, format!("grpc: {what}: {why}"))
     })
 }
 
