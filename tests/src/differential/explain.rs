@@ -8,8 +8,8 @@ use crate::repository::root;
 /// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
-    /// What the path of the call must contain.
-    path: String,
+    /// What the readable step must contain: path and fields of the request, joined by `&`.
+    step: String,
     /// What the readable answer of etcd must contain.
     etcd: String,
     /// What the readable answer of ours must contain.
@@ -28,7 +28,7 @@ impl Explanations {
     /// The table of the repository.
     ///
     /// # Panics
-    /// When a line is not `path | etcd | ours | reason`.
+    /// When a line is not `step | etcd | ours | reason`.
     #[must_use]
     pub fn of_repository() -> Explanations {
         let path = root().join("tests/interop/differences.txt");
@@ -37,18 +37,19 @@ impl Explanations {
         let row = |line: &str| {
             let parts: Vec<&str> =
                 line.split(" | ").map(|cell| cell.trim().trim_matches('"')).collect();
-            let [path, etcd, ours, reason] = parts[..] else { panic!("no row: {line}") };
+            let [step, etcd, ours, reason] = parts[..] else { panic!("no row: {line}") };
             assert!(!etcd.is_empty() && !ours.is_empty() && !reason.is_empty(), "too wide: {line}");
-            let [path, etcd, ours, reason] = [path, etcd, ours, reason].map(str::to_owned);
-            Row { path, etcd, ours, reason }
+            let [step, etcd, ours, reason] = [step, etcd, ours, reason].map(str::to_owned);
+            Row { step, etcd, ours, reason }
         };
         Explanations { rows: lines.map(row).collect(), used: BTreeMap::new() }
     }
 
     /// Whether a row explains a difference; it is counted then.
     pub fn explain(&mut self, difference: &Difference) -> bool {
+        let step = difference.step.to_string();
         let fits = |row: &Row| {
-            difference.path().contains(&row.path)
+            row.step.split(" & ").all(|part| step.contains(part))
                 && difference.left.contains(&row.etcd)
                 && difference.right.contains(&row.ours)
         };
