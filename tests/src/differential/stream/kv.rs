@@ -13,7 +13,12 @@ impl Stream {
         if self.flavour == Flavour::Small && self.one_in(12) {
             return self.large_put();
         }
-        let request = self.generator.request();
+        let request = loop {
+            let request = self.generator.request();
+            if !request.txn.as_ref().is_some_and(ends_etcd) {
+                break request;
+            }
+        };
         if request.compaction.is_some() {
             // Who has not caught up yet would be told of the compaction or not, by chance.
             self.push(Action::Settle);
@@ -44,6 +49,26 @@ impl Stream {
             (range.min_create_revision, range.max_create_revision) = (0, 0);
         }
         self.push(Call::new("/etcdserverpb.KV/RangeStream", &range));
+    }
+}
+
+/// Whether a transaction may end a real etcd: it does not see that a deletion with an open end meets
+/// a put, checks `ignore_value` and `ignore_lease` before both, and panics when the key is gone.
+fn ends_etcd(txn: &pb::TxnRequest) -> bool {
+    let (mut opens, mut keeps) = (false, false);
+    look(txn, &mut opens, &mut keeps);
+    opens && keeps
+}
+
+fn look(txn: &pb::TxnRequest, opens: &mut bool, keeps: &mut bool) {
+    use pb::request_op::Request;
+    for op in txn.success.iter().chain(&txn.failure) {
+        match &op.request {
+            Some(Request::RequestDeleteRange(delete)) => *opens |= delete.range_end[..] == [0],
+            Some(Request::RequestPut(put)) => *keeps |= put.ignore_value || put.ignore_lease,
+            Some(Request::RequestTxn(nested)) => look(nested, opens, keeps),
+            Some(Request::RequestRange(_)) | None => {}
+        }
     }
 }
 
