@@ -22,6 +22,7 @@ pub struct Member {
     pub data_dir: PathBuf,
     client: u16,
     peer: u16,
+    flags: Vec<String>,
 }
 
 impl Member {
@@ -29,7 +30,15 @@ impl Member {
     #[must_use]
     pub fn new(name: &str, folder: &Path) -> Member {
         let data_dir = folder.join(name);
-        Member { name: name.to_owned(), data_dir, client: free_port(), peer: free_port() }
+        let (client, peer) = (free_port(), free_port());
+        Member { name: name.to_owned(), data_dir, client, peer, flags: Vec::new() }
+    }
+
+    /// The same with one more flag of etcd's.
+    #[must_use]
+    pub fn with_flag(mut self, flag: &str) -> Member {
+        self.flags.push(flag.to_owned());
+        self
     }
 
     /// Its URL for peers.
@@ -62,7 +71,7 @@ impl Member {
         for flag in ["--listen-peer-urls", "--initial-advertise-peer-urls"] {
             command.args([flag, &self.peer_url()]);
         }
-        command.args(["--initial-cluster", &initial_cluster(members)]);
+        command.args(["--initial-cluster", &initial_cluster(members)]).args(&self.flags);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn();
         child.unwrap_or_else(|error| panic!("{} cannot be started: {error}", server.display()))
