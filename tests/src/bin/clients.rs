@@ -73,6 +73,11 @@ fn phase(
     size: usize,
 ) -> Result<(), String> {
     let began = Instant::now();
+    let off = off.of(client.name(), options.server == Server::Cairn, size);
+    if let Some(part) = off.iter().find(|part| part.is_whole()) {
+        println!("== {} on {size}: not run: {}", client.name(), part.reason);
+        return Ok(());
+    }
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let name = |number: usize| format!("m{number}");
     let members: Vec<Member> = (1..=size)
@@ -80,7 +85,6 @@ fn phase(
         .collect();
     let server = options.program();
     let cluster = Cluster::of(&server, &members);
-    let off = off.of(client.name(), options.server == Server::Cairn, size);
     for part in &off {
         println!("   without {}: {}", part.name, part.reason);
     }
@@ -92,6 +96,21 @@ fn phase(
     let seconds = began.elapsed().as_secs_f64();
     println!("== {} on {size}: {told}; {seconds:.1} s", client.name());
     Ok(())
+}
+
+/// Runs one client against clusters of both sizes; what failed. They run beside each other, since
+/// much of their time is waiting for leases and watches.
+fn phases(client: Client, program: &Program, with: (&Options, &Off)) -> Vec<String> {
+    if client.takes_fixed_ports() {
+        let one_by_one = SIZES.map(|size| phase(client, program, with, size).err());
+        return one_by_one.into_iter().flatten().collect();
+    }
+    std::thread::scope(|scope| {
+        let running = SIZES.map(|size| scope.spawn(move || phase(client, program, with, size)));
+        let stopped = || Err(format!("{} panicked", client.name()));
+        let ended = running.map(|thread| thread.join().unwrap_or_else(|_| stopped()).err());
+        ended.into_iter().flatten().collect()
+    })
 }
 
 fn run(options: &Options) -> Result<(), String> {
@@ -110,18 +129,7 @@ fn run(options: &Options) -> Result<(), String> {
             }
         };
         println!("== {} built: {:.1} s", client.name(), began.elapsed().as_secs_f64());
-        // Beside each other: much of their time is waiting for leases and watches.
-        std::thread::scope(|scope| {
-            let start = |size| {
-                let (program, off) = (&program, &off);
-                scope.spawn(move || phase(client, program, (options, off), size))
-            };
-            for (size, running) in SIZES.map(|size| (size, start(size))) {
-                let ended = running.join();
-                let stopped = || Err(format!("{} on {size} panicked", client.name()));
-                failed.extend(ended.unwrap_or_else(|_| stopped()).err());
-            }
-        });
+        failed.extend(phases(client, &program, (options, &off)));
     }
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }

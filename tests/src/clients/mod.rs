@@ -106,6 +106,12 @@ impl Client {
         self == Client::EtcdTests
     }
 
+    /// Whether its tests start members themselves, always on the same ports.
+    #[must_use]
+    pub fn takes_fixed_ports(self) -> bool {
+        self == Client::EtcdTests
+    }
+
     /// Builds or installs it, in the version that the tree pins.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The list of what is left out of a client's run, `tests/interop/off.txt`.
 //!
-//! A line is `client part where: reason`. `where` is `cairn` for what Cairn does not serve yet and
+//! A line is `client part where: reason`; the part `*` is the whole client. `where` is `cairn` for what Cairn does not serve yet and
 //! a real etcd does, `always` for what does not pass here against a real etcd either, and `one` or
 //! `three` for what does not pass there on a cluster of that size.
 
@@ -25,6 +25,14 @@ pub struct Part {
     whence: Where,
     /// Why it is.
     pub reason: String,
+}
+
+impl Part {
+    /// Whether the whole client is left out.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.name == "*"
+    }
 }
 
 /// The list.
