@@ -79,9 +79,10 @@ fn phase(
         return Ok(());
     }
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let name = |number: usize| format!("m{number}");
-    let members: Vec<Member> = (1..=size)
-        .map(|number| Member::new(&name(number), folder.path()).with_flag(PROGRESS))
+    let members: Vec<Member> = client
+        .names_of_members(size)
+        .iter()
+        .map(|name| Member::new(name, folder.path()).with_flag(PROGRESS))
         .collect();
     let server = options.program();
     let cluster = Cluster::of(&server, &members);

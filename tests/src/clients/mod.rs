@@ -112,6 +112,16 @@ impl Client {
         self == Client::EtcdTests
     }
 
+    /// The names of the members that it is run against. Python's tests want their own names on three
+    /// members: they stop those that end with 1 and 2, and ask the first.
+    #[must_use]
+    pub fn names_of_members(self, size: usize) -> Vec<String> {
+        match (self, size) {
+            (Client::PythonEtcd3, 3) => (0..3).map(|number| format!("pifpaf{number}")).collect(),
+            _ => (1..=size).map(|number| format!("m{number}")).collect(),
+        }
+    }
+
     /// Builds or installs it, in the version that the tree pins.
     ///
     /// # Errors

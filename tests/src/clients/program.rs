@@ -1,36 +1,49 @@
 //! How a client is started.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::cluster::{Cluster, Member};
 
 use super::Run;
 
-/// A program and the arguments that it is always given.
+/// A program, the arguments that it is always given, and the folder that it runs in.
 #[derive(Clone, Debug)]
-pub struct Program(Vec<OsString>);
+pub struct Program {
+    words: Vec<OsString>,
+    folder: Option<PathBuf>,
+}
 
 impl Program {
     /// A program without arguments of its own.
     #[must_use]
     pub fn of(path: &Path) -> Program {
-        Program(vec![path.into()])
+        Program { words: vec![path.into()], folder: None }
     }
 
     /// The same with one more argument.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<OsString>) -> Program {
-        self.0.push(arg.into());
+        self.words.push(arg.into());
+        self
+    }
+
+    /// The same in another folder.
+    #[must_use]
+    pub fn within(mut self, folder: &Path) -> Program {
+        self.folder = Some(folder.to_path_buf());
         self
     }
 
     /// To start it.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.0[0]);
-        command.args(&self.0[1..]);
+        let mut command = Command::new(&self.words[0]);
+        command.args(&self.words[1..]);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         command
     }
 

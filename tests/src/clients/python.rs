@@ -53,9 +53,10 @@ pub(super) fn etcd3() -> Result<Program, String> {
     let mut tar = Command::new("tar");
     tar.arg("xzf").arg(environment.join("etcd3-0.12.0.tar.gz")).arg("-C").arg(&environment);
     succeed(&mut tar)?;
-    let tests = environment.join("etcd3-0.12.0/tests");
+    // They read files by paths from the root of the distribution.
+    let root = environment.join("etcd3-0.12.0");
     let plugin = pytest(&environment).arg("-p").arg("elsewhere").arg("-W").arg("ignore");
-    Ok(plugin.arg("--rootdir").arg(tests.parent().unwrap_or(&tests)).arg(&tests))
+    Ok(plugin.arg("--rootdir").arg(&root).arg("tests").within(&root))
 }
 
 /// Its tests are part of the package.
