@@ -15,6 +15,8 @@ const FILES: &[&str] = &[
     "etcdserverpb/raft_internal.proto",
     "etcdserverpb/rpc.proto",
     "grpc/health/v1/health.proto",
+    "grpc/reflection/v1/reflection.proto",
+    "grpc/reflection/v1alpha/reflection.proto",
     "leasepb/lease.proto",
     "membershippb/membership.proto",
     "mvccpb/kv.proto",

@@ -8,15 +8,17 @@
 //! Held against: every answer, refusal and event is the model's, to the byte and in etcd's text;
 //! so is HashKV at any revision, what a reader of any kept revision sees, and the history that a
 //! watcher which is behind is given; a recovered machine gives the same answers to the rest of the
-//! log, and has the same leases, alarms and cluster version.
+//! log, and has the same leases, alarms and cluster version. Who may do what is decided as the
+//! model decides it, at each entry, whatever users and roles have become by then.
 //!
 //! Not verified: what a watcher filters and how its answers are cut and acknowledged, the passing
-//! of time on leases, and authentication.
+//! of time on leases, passwords, tokens, and what is answered about users beyond refusals.
 
 mod answer;
 mod cluster;
 mod member;
 mod reads;
+mod users;
 
 use bytes::Bytes;
 use model::{Generator, Oracle, Weights};
@@ -59,6 +61,14 @@ pub fn run_and_see(data: &[u8], mut see: impl FnMut(&InternalRaftRequest)) {
                 continue;
             }
             48..52 => cluster::entry(seed),
+            52 => {
+                for request in users::setup(seed) {
+                    see(&request);
+                    member.request(request, 0);
+                }
+                continue;
+            }
+            53..64 => users::request(seed),
             _ => {
                 requests.observe(member.oracle().revision(), member.oracle().compacted());
                 requests.reseed(seed);

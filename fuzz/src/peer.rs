@@ -21,8 +21,8 @@ pub fn run(data: &[u8]) {
     let _ = EnvelopeDecoder::new(LIMIT).push(rest);
     let _ = members_from_json(rest);
     for path in ["/leases", "/leases/internal", "/members/hashkv", "/members/promote/1"] {
-        let _ = decode_request("POST", path, rest);
-        let _ = decode_request("GET", path, rest);
+        let _ = decode_request("POST", path, rest, None);
+        let _ = decode_request("GET", path, rest, Some(path));
     }
     if let Ok(message) = decode_message(Bytes::copy_from_slice(rest)) {
         again(&message);

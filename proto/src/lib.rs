@@ -90,4 +90,18 @@ pub mod grpc {
             "grpc.health.v1"
         );
     }
+
+    /// The reflection protocol.
+    pub mod reflection {
+        package!(
+            /// Version 1 of the reflection protocol.
+            v1,
+            "grpc.reflection.v1"
+        );
+        package!(
+            /// The same messages under the name that older clients ask for.
+            v1alpha,
+            "grpc.reflection.v1alpha"
+        );
+    }
 }

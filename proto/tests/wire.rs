@@ -249,10 +249,12 @@ fn descriptors_equal_the_wire_tables() {
 
 #[test]
 fn tables_have_the_size_of_the_api() {
-    let lines = table_lines();
+    let mut lines = table_lines();
+    // The packages of gRPC itself are no part of it.
+    lines.retain(|line| !line.contains("grpc."));
     let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
-    assert_eq!((count(": service ") - 1, count("rpc ") - 3), (8, 49), "services and methods");
-    assert_eq!((count(": message ") - 4, count(": enum ") - 1), (143, 14));
+    assert_eq!((count(": service "), count("rpc ")), (8, 49), "services and methods");
+    assert_eq!((count(": message "), count(": enum ")), (143, 14));
     let bindings: usize = lines.iter().map(|line| line.matches(" /v3/").count()).sum();
     assert_eq!(bindings, 51, "HTTP bindings");
 }

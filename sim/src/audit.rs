@@ -29,7 +29,7 @@ pub async fn contents(
     let (api, asked) = (running.api.clone(), request.clone());
     let task = running
         .node
-        .spawn(async move { decode::<RangeResponse>(api.range(&Caller::default(), asked).await?) });
+        .spawn(async move { decode::<RangeResponse>(api.range(&Caller::root(), asked).await?) });
     let Ok(answer) = task.await else { return Ok(()) };
     let answer = answer?;
     if !running.life.is_alive() {

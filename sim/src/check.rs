@@ -11,6 +11,7 @@ pub mod kv_operations;
 pub mod lease_expiry;
 pub mod membership;
 pub mod membership_durable;
+pub mod queue_turns;
 pub mod raft_configuration;
 pub mod raft_election;
 pub mod raft_leader;
@@ -141,6 +142,7 @@ pub struct Checks {
     pub operations: kv_operations::Operations,
     /// What clients know of leases.
     pub leases: lease_expiry::Leases,
+    queues: queue_turns::Queues,
 }
 
 impl Checks {
@@ -162,6 +164,7 @@ impl Checks {
             timeline: timeline::Timeline::new(settings, quota_bytes),
             operations: kv_operations::Operations::default(),
             leases: lease_expiry::Leases::default(),
+            queues: queue_turns::Queues::default(),
         }
     }
 
@@ -275,6 +278,12 @@ impl Checks {
     ) -> Verdict {
         let Checks { operations, timeline, tally, .. } = self;
         operations.read(timeline, tally, before, is_linearizable, request, answer)
+    }
+
+    /// Judges what a client was told of its turn in a queue.
+    pub fn has_turn(&mut self, prefix: &[u8], key: &Bytes, turn: queue_turns::Turn) -> Verdict {
+        let Checks { queues, timeline, tally, .. } = self;
+        queues.has_turn(timeline, tally, prefix, key, turn)
     }
 
     /// What every crash preserves of a member's log has changed.

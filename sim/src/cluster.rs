@@ -25,6 +25,8 @@ const RESTART_TIME: Duration = Duration::from_millis(500);
 const REFUSAL: &str = "cannot start";
 /// The token of every simulated cluster.
 pub const TOKEN: &str = "sim";
+/// Hashes of passwords are computed for real; the cheapest will do.
+const BCRYPT_COST: u32 = 4;
 
 /// The peer URL of a member.
 #[must_use]
@@ -145,6 +147,8 @@ impl Cluster {
             pre_vote: self.plan.pre_vote,
             watch_progress_interval: Duration::from_millis(self.plan.progress_ms),
             quota_bytes: self.plan.quota_bytes.or(NodeConfig::default().quota_bytes),
+            lease_checkpoint_interval: self.plan.lease_checkpoint_ms.map(Duration::from_millis),
+            bcrypt_cost: BCRYPT_COST,
             knobs,
             store,
             ..NodeConfig::default()

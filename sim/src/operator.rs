@@ -57,7 +57,7 @@ impl Operator {
         while self.goes_on(until) {
             let request = request.clone();
             let added = self
-                .ask(None, async move |api| api.member_add(&Caller::default(), request).await)
+                .ask(None, async move |api| api.member_add(&Caller::root(), request).await)
                 .await;
             // The answer may have been lost, so the list decides.
             if self.cluster.is_listed(member) {
@@ -88,7 +88,7 @@ impl Operator {
         {
             let request = pb::MemberPromoteRequest { id: id.get() };
             let answer = self
-                .ask(None, async move |api| api.member_promote(&Caller::default(), request).await)
+                .ask(None, async move |api| api.member_promote(&Caller::root(), request).await)
                 .await;
             // Whether it was promoted is learned from the list.
             self.judge_found(member, &answer);
@@ -129,7 +129,7 @@ impl Operator {
             let leads = self.cluster.leader() == Some(member);
             let request = pb::MemberRemoveRequest { id };
             let removed = self
-                .ask(None, async move |api| api.member_remove(&Caller::default(), request).await)
+                .ask(None, async move |api| api.member_remove(&Caller::root(), request).await)
                 .await;
             if !self.cluster.is_listed(member) {
                 self.world.count(match leads {
@@ -176,9 +176,7 @@ impl Operator {
             };
             let request = pb::MoveLeaderRequest { target_id };
             let moved = self
-                .ask(Some(leader), async move |api| {
-                    api.move_leader(&Caller::default(), request).await
-                })
+                .ask(Some(leader), async move |api| api.move_leader(&Caller::root(), request).await)
                 .await;
             if leader == member {
                 return;

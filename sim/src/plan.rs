@@ -64,6 +64,9 @@ pub struct ClusterPlan {
     /// (A4).
     #[serde(default)]
     pub differing: Vec<BTreeMap<String, u64>>,
+    /// Milliseconds between two checkpoints of a lease; none without.
+    #[serde(default)]
+    pub lease_checkpoint_ms: Option<u64>,
     /// Each member's clock.
     pub clocks: Vec<MemberClock>,
 }
@@ -79,17 +82,25 @@ pub enum WorkloadKind {
     Watch,
     /// Leases: granted, renewed, attached, revoked, left to expire.
     Lease,
+    /// Locks and elections: queues of leases.
+    Lock,
+    /// Leases that nobody renews, to be waited for; drawn by no seed.
+    LongLease,
+    /// Users whose rights change.
+    Auth,
     /// Nothing but timers.
     Idle,
 }
 
 impl WorkloadKind {
     /// The kinds, each with the name under which it is counted.
-    pub const ALL: [(WorkloadKind, &'static str); 5] = [
+    pub const ALL: [(WorkloadKind, &'static str); 7] = [
         (WorkloadKind::Kv, "workload: kv"),
         (WorkloadKind::Txn, "workload: txn"),
         (WorkloadKind::Watch, "workload: watch"),
         (WorkloadKind::Lease, "workload: lease"),
+        (WorkloadKind::Lock, "workload: lock"),
+        (WorkloadKind::Auth, "workload: auth"),
         (WorkloadKind::Idle, "workload: idle"),
     ];
 

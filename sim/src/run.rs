@@ -92,7 +92,8 @@ async fn simulate(plan: &Plan, words: Words) -> Outcome {
     for member in 0..cluster.size() {
         cluster.start(member);
     }
-    let expires = plan.workloads.iter().any(|workload| workload.kind == WorkloadKind::Lease);
+    let ends = [WorkloadKind::Lease, WorkloadKind::LongLease, WorkloadKind::Lock];
+    let expires = plan.workloads.iter().any(|workload| ends.contains(&workload.kind));
     let ledger = Arc::new(Ledger::new(plan.black_box && !expires));
     let run = Run { plan, world: world.clone(), cluster: cluster.clone(), ledger };
     run.drive(&mut prng).await;
@@ -186,6 +187,7 @@ impl Run<'_> {
             doors: doors.clone(),
             ledger: self.ledger.clone(),
             number: number as u64,
+            caller: Mutex::new(node::Caller::root()),
             prng: Mutex::new(prng.fork()),
             windows: windows.clone(),
             unique: Arc::clone(&unique),

@@ -1,9 +1,12 @@
 //! Clients: what they do, and the way between them and the members.
 
+pub mod auth;
 pub mod client;
 pub mod eager;
 pub mod kv;
 pub mod lease;
+pub mod lock;
+pub mod long_lease;
 pub mod room;
 pub mod txn;
 pub mod watch;
@@ -66,6 +69,9 @@ pub async fn run(client: Arc<Client>, workload: Workload) {
         WorkloadKind::Txn => txn::run(&client, &workload).await,
         WorkloadKind::Watch => watch::run(&client, &workload).await,
         WorkloadKind::Lease => lease::run(&client, &workload).await,
+        WorkloadKind::Lock => lock::run(&client, &workload).await,
+        WorkloadKind::LongLease => long_lease::run(&client, &workload).await,
+        WorkloadKind::Auth => auth::run(&client, &workload).await,
         WorkloadKind::Idle => {}
     }
 }

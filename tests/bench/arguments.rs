@@ -28,6 +28,9 @@ pub struct Arguments {
     /// Leave these servers out: `etcd`, `cairn`, `empty`.
     #[arg(long)]
     pub without: Vec<String>,
+    /// Instead of the table: grant, renew and let expire so many leases, beside puts.
+    #[arg(long)]
+    pub leases: Option<i64>,
     /// How the table is written.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -97,7 +97,11 @@ impl Client {
     }
 }
 
-fn renewed(message: &Bytes) -> Outcome<()> {
+/// Checks the answer to a renewal.
+///
+/// # Errors
+/// The lease is gone.
+pub fn renewed(message: &Bytes) -> Outcome<()> {
     let answer: proto::etcdserverpb::LeaseKeepAliveResponse =
         prost::Message::decode(message.clone()).map_err(|error| format!("keepalive: {error}"))?;
     match answer.ttl > 0 {

@@ -17,6 +17,7 @@ mod cluster;
 mod connection;
 mod fan_out;
 mod floors;
+mod leases;
 mod load;
 mod memory;
 mod process;
@@ -35,6 +36,15 @@ use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(leases) = arguments.leases {
+        return match session::leases(&arguments, leases) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("bench: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match session::run(&arguments) {
         Ok(results) => {
             print!("{}", table::render(&results, arguments.format));

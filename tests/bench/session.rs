@@ -1,6 +1,8 @@
 //! The order of a run: in each turn every server once, started fresh, stopped before the next one;
 //! who comes first changes from turn to turn.
 
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::Arguments;
@@ -55,6 +57,24 @@ pub fn run(arguments: &Arguments) -> Result<Results, String> {
     }
     bar.finish_and_clear();
     Ok(results)
+}
+
+/// Measures many leases against each server that is not left out, and prints what came of it.
+///
+/// # Errors
+/// As [`run`].
+#[allow(clippy::print_stdout, reason = "a program for the command line")]
+pub fn leases(arguments: &Arguments, leases: i64) -> Result<(), String> {
+    let plan = Plan::of(arguments)?;
+    for server in plan.servers.iter().filter(|server| **server != Server::Empty) {
+        for &members in &plan.sizes {
+            let cluster = plan.start(*server, members)?;
+            let idle = if plan.smoke { Duration::from_millis(100) } else { Duration::MAX };
+            let report = crate::leases::run(cluster.endpoints[0], leases, idle)?;
+            println!("{} of {members}: {report}", server.name());
+        }
+    }
+    Ok(())
 }
 
 impl Plan {

@@ -22,6 +22,7 @@ pub struct Member {
     pub data_dir: PathBuf,
     client: u16,
     peer: u16,
+    flags: Vec<String>,
 }
 
 impl Member {
@@ -29,7 +30,15 @@ impl Member {
     #[must_use]
     pub fn new(name: &str, folder: &Path) -> Member {
         let data_dir = folder.join(name);
-        Member { name: name.to_owned(), data_dir, client: free_port(), peer: free_port() }
+        let (client, peer) = (free_port(), free_port());
+        Member { name: name.to_owned(), data_dir, client, peer, flags: Vec::new() }
+    }
+
+    /// The same with one more flag of etcd's.
+    #[must_use]
+    pub fn with_flag(mut self, flag: &str) -> Member {
+        self.flags.push(flag.to_owned());
+        self
     }
 
     /// Its URL for peers.
@@ -50,9 +59,18 @@ impl Member {
         self.data_dir.with_extension("log")
     }
 
-    /// Starts it with etcd's flags.
     fn start(&self, server: &Path, members: &[Member]) -> Child {
-        let log = File::create(self.log_path()).expect("the disk takes it");
+        self.spawn(server, &["--initial-cluster", &initial_cluster(members)])
+    }
+
+    /// Starts it with etcd's flags and these; its log lines are added to what it logged before.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn spawn(&self, server: &Path, flags: &[&str]) -> Child {
+        let log = File::options().create(true).append(true).open(self.log_path());
+        let log = log.expect("the disk takes it");
         let mut command = Command::new(server);
         command.args(["--name", &self.name, "--log-level", "warn", "--data-dir"]);
         command.arg(&self.data_dir);
@@ -62,7 +80,7 @@ impl Member {
         for flag in ["--listen-peer-urls", "--initial-advertise-peer-urls"] {
             command.args([flag, &self.peer_url()]);
         }
-        command.args(["--initial-cluster", &initial_cluster(members)]);
+        command.args(flags).args(&self.flags);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn();
         child.unwrap_or_else(|error| panic!("{} cannot be started: {error}", server.display()))

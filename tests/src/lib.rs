@@ -4,6 +4,8 @@
 pub mod binaries;
 pub mod clients;
 pub mod cluster;
+pub mod coverage;
+pub mod differential;
 pub mod go;
 pub mod ports;
 pub mod repository;

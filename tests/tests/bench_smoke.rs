@@ -6,6 +6,19 @@ use std::process::Command;
 use tests::binaries::built;
 
 #[test]
+fn many_leases_are_granted_renewed_and_gone() {
+    let _cairn = built("cairn");
+    let run = Command::new(built("bench")).args(["--smoke", "--leases", "2000"]).output();
+    let run = run.expect("the benchmark starts");
+    let errors = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(run.status.success(), "{errors}");
+    let report = String::from_utf8_lossy(&run.stdout).into_owned();
+    for members in ["cairn of 1: 2000 leases", "cairn of 3: 2000 leases"] {
+        assert!(report.contains(members), "{report}");
+    }
+}
+
+#[test]
 fn every_case_of_the_benchmark_is_answered_by_one_and_by_three_members() {
     // Named before the run: the benchmark starts it from beside itself.
     let _cairn = built("cairn");

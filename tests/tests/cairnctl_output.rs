@@ -114,6 +114,15 @@ const READS: &[&[&str]] = &[
     &["move-leader", "1234"],
     &["move-leader", "zz"],
     &["snapshot", "save"],
+    &["downgrade", "validate"],
+    &["downgrade", "validate", ""],
+    &["downgrade", "validate", "3.6"],
+    &["downgrade", "validate", "3.5.0"],
+    &["downgrade", "validate", "x"],
+    &["downgrade", "validate", "3.6", "y"],
+    &["downgrade", "enable", "3.7"],
+    &["downgrade", "enable"],
+    &["downgrade", "cancel"],
     &["txn", "x"],
     &["get", "a", "--limit", "x"],
     &["get", "a", "--bogus"],
@@ -271,6 +280,8 @@ impl Side {
         let id: u64 = decimal.parse().expect("an id is a number");
         self.names.push((decimal.to_owned(), name.to_owned()));
         self.names.push((format!("{id:016x}"), name.to_owned()));
+        // A short one is padded with spaces where it stands in a line for people.
+        self.names.push((format!("{id:16x}"), name.to_owned()));
         self.names.push((format!("{id:x}"), name.to_owned()));
     }
 

@@ -46,8 +46,8 @@ const EDGES: [(&str, &[&str]); 15] = [
 const PURE: [&str; 8] = ["base", "raft", "wal", "bbolt", "mvcc", "watch", "model", "state"];
 
 /// Outside crates of the pure ones.
-const PURE_DEPENDENCIES: [&str; 6] =
-    ["bytes", "prost", "crc32c", "serde", "serde_json", "proptest"];
+const PURE_DEPENDENCIES: [&str; 7] =
+    ["bytes", "prost", "crc32c", "serde", "serde_json", "proptest", "base64"];
 
 /// Crates that bring a runtime, sockets, files or TLS, and who alone may use them.
 const SHELL_ONLY: [(&str, &[&str]); 6] = [

@@ -73,7 +73,7 @@ pub fn of_machine(applied: &Applied, request: &pb::InternalRaftRequest) -> Outco
         Reply::Nothing if request.lease_checkpoint.is_some() => {
             Response::LeaseCheckpoint(pb::LeaseCheckpointResponse { header })
         }
-        Reply::Nothing => Response::Empty,
+        Reply::Nothing | Reply::Auth(_) => Response::Empty,
         Reply::Members { .. } => panic!("no request changes the members: {request:?}"),
     })
 }

@@ -31,8 +31,7 @@ pub fn entry(seed: u64) -> InternalRaftRequest {
 }
 
 /// Names the request as a proposer does, in one of the two places there are, or not at all; gives
-/// the name that the answer must be found under. A user and its revision change nothing while
-/// authentication is off.
+/// the name that the answer must be found under.
 pub fn identify(request: &mut InternalRaftRequest, seed: u64) -> u64 {
     let id = [seed >> 4, 1, u64::MAX, 0][(seed >> 2) as usize % 4];
     let auth_revision = [0, 1, 7, u64::MAX][(seed >> 8) as usize % 4];

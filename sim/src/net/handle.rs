@@ -159,7 +159,8 @@ impl SimNet {
     /// A request as the receiver's codec reads it.
     fn written_and_read(&self, request: &PeerRequest) -> PeerRequest {
         let wire = encode_request(request);
-        match decode_request(wire.method, &wire.path, &wire.body) {
+        let token = wire.token.as_ref().map(node::auth::Token::text);
+        match decode_request(wire.method, &wire.path, &wire.body, token) {
             Some(Ok(read)) if read == *request => {}
             read => {
                 let text = format!("{request:?} is read as {read:?}");

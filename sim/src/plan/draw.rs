@@ -59,6 +59,13 @@ pub fn plan(seed: u64, members: Option<usize>) -> Plan {
         faults,
         black_box: prng.chance(0.05),
     };
+    // As the operator's, so that a seed's plan stays what it was but for this.
+    let mut users = Prng::new(seed ^ 0x7573_6572_7321);
+    if !is_idle && users.chance(0.25) {
+        let keys = plan.workloads[0].keys;
+        let (kind, timeout_ms) = (WorkloadKind::Auth, users.between(1_000, 8_000));
+        plan.workloads.push(Workload { kind, clients: 2, pause_ms: 300, keys, timeout_ms });
+    }
     plan.cluster.clocks.extend((0..SPARES).map(|_| clock(&mut operator)));
     plan
 }
@@ -92,6 +99,7 @@ fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
         pre_vote: prng.chance(0.8),
         progress_ms: *prng.pick(&[500, 2_000, 600_000]),
         quota_bytes: None,
+        lease_checkpoint_ms: None,
         differing: Vec::new(),
         clocks,
     }
@@ -113,7 +121,9 @@ fn release_early(prng: &mut Prng, knobs: &mut BTreeMap<String, u64>) {
 fn store_settings(prng: &mut Prng, plan: ClusterPlan) -> ClusterPlan {
     let quota_bytes = prng.chance(0.2).then(|| prng.between(2_000, 20_000) as i64);
     let differing = (0..plan.members).map(|_| differing(prng)).collect();
-    ClusterPlan { quota_bytes, differing, ..plan }
+    // Drawn last, so that the rest of a seed's plan stays what it was.
+    let lease_checkpoint_ms = prng.chance(0.6).then(|| prng.between(300, 2_000));
+    ClusterPlan { quota_bytes, differing, lease_checkpoint_ms, ..plan }
 }
 
 /// Values of the knobs in which members differ.
@@ -137,12 +147,12 @@ fn workloads(prng: &mut Prng) -> Vec<Workload> {
         let kind = WorkloadKind::Idle;
         return vec![Workload { kind, clients: 1, pause_ms: 1_000, keys: 1, timeout_ms: 5_000 }];
     }
-    let mut kinds =
-        vec![WorkloadKind::Kv, WorkloadKind::Txn, WorkloadKind::Watch, WorkloadKind::Lease];
+    use WorkloadKind::{Kv, Lease, Lock, Txn, Watch};
+    let mut kinds = vec![Kv, Txn, Watch, Lease, Lock];
     prng.shuffle(&mut kinds);
     kinds.truncate(prng.between(1, 3) as usize);
-    if kinds.iter().all(|kind| *kind == WorkloadKind::Lease) {
-        kinds.push(WorkloadKind::Kv);
+    if kinds.iter().all(|kind| [Lease, Lock].contains(kind)) {
+        kinds.push(Kv);
     }
     let keys = *prng.pick(&[1, 3, 10, 40]);
     let count = kinds.len() as u64;

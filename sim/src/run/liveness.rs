@@ -84,7 +84,7 @@ impl Run<'_> {
         self.ledger.record(u64::MAX, (now, now), entry, None);
         let (node, asked) = (running.node.clone(), running.clone());
         let task = node.spawn(async move {
-            let answer = asked.api.put(&Caller::default(), put).await.map(|_| ());
+            let answer = asked.api.put(&Caller::root(), put).await.map(|_| ());
             if asked.life.is_alive() { answer } else { Err(ApiError::STOPPED) }
         });
         match madsim::time::timeout(PROBE_TIME, task).await {
@@ -110,7 +110,7 @@ impl Run<'_> {
         self.ledger.record(u64::MAX, (now, now), entry, None);
         let node = running.node.clone();
         let task = node.spawn(async move {
-            let (api, caller) = (&running.api, Caller::default());
+            let (api, caller) = (&running.api, Caller::root());
             api.delete_range(&caller, delete).await?;
             let revision = api.overview().revision;
             // Somebody else may have compacted as far.
@@ -241,7 +241,7 @@ impl Run<'_> {
             let Some(running) = self.cluster.running(member) else { continue };
             let task = running.node.spawn(async move {
                 let request = HashKvRequest::default();
-                decode::<HashKvResponse>(running.api.hash_kv(&Caller::default(), request).await?)
+                decode::<HashKvResponse>(running.api.hash_kv(&Caller::root(), request).await?)
             });
             match task.await {
                 Ok(Ok(answer)) => answers.push((member, answer)),

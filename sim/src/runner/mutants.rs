@@ -16,7 +16,7 @@ use super::progress::line;
 use super::{Sweep, sweep};
 
 /// Planted bugs: identifier, the checks of its row, and the runs within which one must fire.
-const MUTANTS: [(&str, &[&str], u64); 15] = [
+const MUTANTS: [(&str, &[&str], u64); 16] = [
     ("M01", &["R6", "R7"], 200),
     ("M02", &["R3"], 200),
     ("M09", &["R15", "V2"], 5_000),
@@ -32,6 +32,8 @@ const MUTANTS: [(&str, &[&str], u64); 15] = [
     // The cleaner drops what the map still names, or goes by a compaction that is not recorded.
     ("clean-order", &["R16"], 5_000),
     ("clean-early", &["A4", "A2"], 5_000),
+    // Who waits goes by the end of the key before its own, which may have left from the middle.
+    ("queue-jump", &["Q1"], 200),
     // Must pass everything, and must fail: they judge the procedure itself.
     ("no-op", &[], 30),
     ("canary", &["V4", "V1"], 30),

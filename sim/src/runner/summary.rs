@@ -88,6 +88,10 @@ const OCCURRENCES: &[&str] = &[
     "operation: lease grant",
     "operation: lease revoke",
     "operation: lease keepalive",
+    "operation: lock",
+    "operation: unlock",
+    "operation: campaign",
+    "operation: resign",
     "operation: unknown outcome",
     "operation: refused for want of space",
     "disk: crash with unsynced data",
@@ -117,7 +121,7 @@ const CHECKS: &[&str] = &[
     "R14", "MB1", "MB2", "MB3", "MB5", "MB6", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9",
     "R10", "R11", "R12", "R13", "R15", "L1", "L2", "L3", "L5", "A1", "A2", "A3", "A4", "V1", "V2",
     "V3", "V4", "V5", "V9", "V11", "W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W14", "W16",
-    "E1", "E3", "H1", "X1", "X2", "X3", "X5", "L4", "L7", "G1", "G5", "D1", "W11",
+    "E1", "E3", "Q1", "Q2", "H1", "X1", "X2", "X3", "X5", "L4", "L7", "G1", "G5", "D1", "W11",
 ];
 
 /// Outages from which on their median is judged.

@@ -104,6 +104,8 @@ pub struct Client {
     pub ledger: Arc<Ledger>,
     /// Its number, for values that no other client writes.
     pub number: u64,
+    /// In whose name it calls.
+    pub caller: std::sync::Mutex<Caller>,
     /// Its randomness.
     pub prng: std::sync::Mutex<Prng>,
     /// When faults are on, as (begin, end).
@@ -149,8 +151,7 @@ impl Request {
         }
     }
 
-    async fn call(self, api: Api<SimEnv>) -> Result<Response, ApiError> {
-        let caller = Caller::default();
+    async fn call(self, api: Api<SimEnv>, caller: Caller) -> Result<Response, ApiError> {
         match self {
             Request::Range(r) => decode(api.range(&caller, r).await?).map(Response::Range),
             Request::Put(r) => decode(api.put(&caller, r).await?).map(Response::Put),
@@ -187,6 +188,7 @@ fn is_definite(error: &ApiError) -> bool {
         Code::FailedPrecondition,
         Code::Unimplemented,
         Code::PermissionDenied,
+        Code::Unauthenticated,
     ];
     definite.contains(&error.code) || *error == ApiError::TOO_MANY_REQUESTS
 }
@@ -330,8 +332,9 @@ impl Client {
         let begun = self.world.clock.now();
         let was_gone = self.is_gone(member);
         let sent = request.clone();
+        let caller = lock(&self.caller).clone();
         let refused = self.refused_full.load(Ordering::Relaxed);
-        let outcome = self.at(member, move |running| sent.call(running.api)).await;
+        let outcome = self.at(member, move |running| sent.call(running.api, caller)).await;
         // Refused for want of space: the outcome may be unknown, but it was answered.
         let ran_full = self.refused_full.load(Ordering::Relaxed) > refused;
         if outcome != Outcome::Unknown || ran_full {

@@ -46,7 +46,8 @@ pub async fn run(client: &Client, workload: &Workload) {
     }
 }
 
-fn some_put(client: &Client, workload: &Workload) -> PutRequest {
+/// Some request.
+pub(super) fn some_put(client: &Client, workload: &Workload) -> PutRequest {
     let ignore_value = client.choose(|prng| prng.chance(0.05));
     let (prev_kv, long) = client.choose(|prng| (prng.chance(0.3), prng.chance(0.1)));
     let mut value = client.unique_value();
@@ -66,7 +67,8 @@ fn some_put(client: &Client, workload: &Workload) -> PutRequest {
     }
 }
 
-fn some_delete(client: &Client, workload: &Workload) -> DeleteRangeRequest {
+/// Some request.
+pub(super) fn some_delete(client: &Client, workload: &Workload) -> DeleteRangeRequest {
     let (key, range_end) = some_range(client, workload);
     DeleteRangeRequest { key, range_end, prev_kv: client.choose(|prng| prng.chance(0.5)) }
 }

@@ -60,7 +60,7 @@ async fn keep_alive(client: &Client, id: i64) {
     let outcome = client
         .at(member, move |running| async move {
             let request = LeaseKeepAliveRequest { id };
-            let answer = running.api.lease_keep_alive(&Caller::default(), request).await?;
+            let answer = running.api.lease_keep_alive(&Caller::root(), request).await?;
             decode::<LeaseKeepAliveResponse>(answer)
         })
         .await;

@@ -52,6 +52,6 @@ async fn alarm(
 ) -> Result<Vec<AlarmMember>, ApiError> {
     let alarm = AlarmType::Nospace as i32;
     let request = AlarmRequest { action: action as i32, member_id, alarm };
-    let answer = running.api.alarm(&Caller::default(), request).await?;
+    let answer = running.api.alarm(&Caller::root(), request).await?;
     decode::<AlarmResponse>(answer).map(|answer| answer.alarms)
 }

@@ -70,7 +70,7 @@ async fn follow(client: &Client, workload: &Workload, resume: Option<i64>) -> Op
     let (requests, receiver) = mpsc::channel(16);
     let opened = client
         .at(member, move |running| async move {
-            let answers = running.api.watch(&Caller::default(), receiver).await?;
+            let answers = running.api.watch(&Caller::root(), receiver).await?;
             let (sender, events) = mpsc::channel(8);
             running.node.spawn(forward(running.life.clone(), answers, sender));
             Ok(events)

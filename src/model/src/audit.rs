@@ -91,6 +91,17 @@ impl Audit {
         }
     }
 
+    /// The fields that were set at least once, as `Message.field` with the full name.
+    #[must_use]
+    pub fn present(&self) -> BTreeSet<String> {
+        let was_set = self.seen.iter().filter(|(_, seen)| seen.present > 0);
+        let named = was_set.filter_map(|((message, number), _)| {
+            let field = self.schema.find(message)?.iter().find(|field| field.number == *number)?;
+            Some(format!("{message}.{}", field.name))
+        });
+        named.collect()
+    }
+
     /// The fields of these messages that were not varied, with what was seen of them.
     #[must_use]
     pub fn gaps(&self, messages: &[&str]) -> Vec<String> {

@@ -36,6 +36,38 @@ pub enum Error {
     Compacted,
     /// The revision lies above the current one.
     FutureRevision,
+    /// A request names no user, or nobody was authenticated for it.
+    UserEmpty,
+    /// A request names no role.
+    RoleEmpty,
+    /// Unknown user or wrong password.
+    AuthFailed,
+    /// A grant without a permission.
+    PermissionNotGiven,
+    /// A change that would lock everybody out, or an empty range.
+    InvalidAuthMgmt,
+    /// Users or roles have changed since the user was authenticated.
+    AuthOldRevision,
+    /// The user may not do this.
+    PermissionDenied,
+    /// There is no user `root`.
+    RootUserNotExist,
+    /// The user `root` does not have the role `root`.
+    RootRoleNotExist,
+    /// A user of this name exists.
+    UserAlreadyExist,
+    /// There is no such user.
+    UserNotFound,
+    /// A role of this name exists.
+    RoleAlreadyExist,
+    /// There is no such role.
+    RoleNotFound,
+    /// The user does not have the role.
+    RoleNotGranted,
+    /// The role does not have the permission.
+    PermissionNotGranted,
+    /// Authentication is off.
+    AuthNotEnabled,
     /// The oracle has no rule for this request; the name says which.
     Unimplemented(&'static str),
 }
@@ -59,6 +91,22 @@ impl Error {
             Error::Corrupt => "etcdserver: corrupt cluster",
             Error::Compacted => "etcdserver: mvcc: required revision has been compacted",
             Error::FutureRevision => "etcdserver: mvcc: required revision is a future revision",
+            Error::UserEmpty => "etcdserver: user name is empty",
+            Error::RoleEmpty => "etcdserver: role name is empty",
+            Error::AuthFailed => "etcdserver: authentication failed, invalid user ID or password",
+            Error::PermissionNotGiven => "etcdserver: permission not given",
+            Error::InvalidAuthMgmt => "etcdserver: invalid auth management",
+            Error::AuthOldRevision => "etcdserver: revision of auth store is old",
+            Error::PermissionDenied => "etcdserver: permission denied",
+            Error::RootUserNotExist => "etcdserver: root user does not exist",
+            Error::RootRoleNotExist => "etcdserver: root user does not have root role",
+            Error::UserAlreadyExist => "etcdserver: user name already exists",
+            Error::UserNotFound => "etcdserver: user name not found",
+            Error::RoleAlreadyExist => "etcdserver: role name already exists",
+            Error::RoleNotFound => "etcdserver: role name not found",
+            Error::RoleNotGranted => "etcdserver: role is not granted to the user",
+            Error::PermissionNotGranted => "etcdserver: permission is not granted to the role",
+            Error::AuthNotEnabled => "etcdserver: authentication is not enabled",
             Error::Unimplemented(what) => what,
         }
     }
@@ -73,10 +121,26 @@ impl Error {
             | Error::LeaseProvided
             | Error::TooManyOps
             | Error::DuplicateKey
-            | Error::InvalidSortOption => 3,
+            | Error::InvalidSortOption
+            | Error::UserEmpty
+            | Error::RoleEmpty
+            | Error::AuthFailed
+            | Error::PermissionNotGiven
+            | Error::InvalidAuthMgmt
+            | Error::AuthOldRevision => 3,
             Error::LeaseNotFound => 5,
             Error::NoSpace => 8,
-            Error::LeaseExist => 9,
+            Error::PermissionDenied => 7,
+            Error::LeaseExist
+            | Error::RootUserNotExist
+            | Error::RootRoleNotExist
+            | Error::UserAlreadyExist
+            | Error::UserNotFound
+            | Error::RoleAlreadyExist
+            | Error::RoleNotFound
+            | Error::RoleNotGranted
+            | Error::PermissionNotGranted
+            | Error::AuthNotEnabled => 9,
             Error::Compacted | Error::FutureRevision | Error::LeaseTtlTooLarge => 11,
             Error::Unimplemented(_) => 12,
             Error::Corrupt => 15,

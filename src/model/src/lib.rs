@@ -13,6 +13,7 @@ pub mod generator;
 mod interval;
 pub mod normalise;
 pub mod oracle;
+pub mod rename;
 pub mod schema;
 
 pub use audit::{Audit, REQUESTS};

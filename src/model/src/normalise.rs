@@ -4,8 +4,13 @@
 //! tokens, remaining times, sizes and versions of the program. Everything else is kept, so that a
 //! difference in it is seen; one test changes every field of every answer to prove that.
 
+mod encoded;
+
 use proto::etcdserverpb as pb;
 use proto::etcdserverpb::response_op::Response as Op;
+use proto::{v3electionpb, v3lockpb};
+
+pub use encoded::normalise_encoded;
 
 /// An answer whose accidental parts can be set to a fixed value.
 pub trait Normalise {
@@ -24,8 +29,8 @@ impl Normalise for Option<pb::ResponseHeader> {
 
 /// Answers in which only the header is accidental.
 macro_rules! header_only {
-    ($($answer:ident),* $(,)?) => {
-        $(impl Normalise for pb::$answer {
+    ($($answer:ty),* $(,)?) => {
+        $(impl Normalise for $answer {
             fn normalise(&mut self) {
                 self.header.normalise();
             }
@@ -34,33 +39,39 @@ macro_rules! header_only {
 }
 
 header_only!(
-    RangeResponse,
-    PutResponse,
-    DeleteRangeResponse,
-    CompactionResponse,
-    HashKvResponse,
-    WatchResponse,
-    LeaseRevokeResponse,
-    LeaseCheckpointResponse,
-    DefragmentResponse,
-    MoveLeaderResponse,
-    DowngradeResponse,
-    AuthEnableResponse,
-    AuthDisableResponse,
-    AuthStatusResponse,
-    AuthUserAddResponse,
-    AuthUserGetResponse,
-    AuthUserDeleteResponse,
-    AuthUserChangePasswordResponse,
-    AuthUserGrantRoleResponse,
-    AuthUserRevokeRoleResponse,
-    AuthUserListResponse,
-    AuthRoleAddResponse,
-    AuthRoleGetResponse,
-    AuthRoleListResponse,
-    AuthRoleDeleteResponse,
-    AuthRoleGrantPermissionResponse,
-    AuthRoleRevokePermissionResponse,
+    v3lockpb::LockResponse,
+    v3lockpb::UnlockResponse,
+    v3electionpb::CampaignResponse,
+    v3electionpb::ProclaimResponse,
+    v3electionpb::LeaderResponse,
+    v3electionpb::ResignResponse,
+    pb::RangeResponse,
+    pb::PutResponse,
+    pb::DeleteRangeResponse,
+    pb::CompactionResponse,
+    pb::HashKvResponse,
+    pb::WatchResponse,
+    pb::LeaseRevokeResponse,
+    pb::LeaseCheckpointResponse,
+    pb::DefragmentResponse,
+    pb::MoveLeaderResponse,
+    pb::DowngradeResponse,
+    pb::AuthEnableResponse,
+    pb::AuthDisableResponse,
+    pb::AuthStatusResponse,
+    pb::AuthUserAddResponse,
+    pb::AuthUserGetResponse,
+    pb::AuthUserDeleteResponse,
+    pb::AuthUserChangePasswordResponse,
+    pb::AuthUserGrantRoleResponse,
+    pb::AuthUserRevokeRoleResponse,
+    pb::AuthUserListResponse,
+    pb::AuthRoleAddResponse,
+    pb::AuthRoleGetResponse,
+    pb::AuthRoleListResponse,
+    pb::AuthRoleDeleteResponse,
+    pb::AuthRoleGrantPermissionResponse,
+    pb::AuthRoleRevokePermissionResponse,
 );
 
 impl Normalise for pb::RangeStreamResponse {

@@ -7,6 +7,8 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use prost::encoding::decode_varint;
+
 /// How a field is encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -48,10 +50,26 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-/// All messages by full name.
+/// One method of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// The path by which it is called.
+    pub path: String,
+    /// The full name of the message that asks.
+    pub request: String,
+    /// The full name of the message that answers.
+    pub response: String,
+    /// Whether the client sends a stream.
+    pub client_streams: bool,
+    /// Whether the server sends a stream.
+    pub server_streams: bool,
+}
+
+/// All messages by full name, and all methods.
 #[derive(Clone, Debug)]
 pub struct Schema {
     messages: BTreeMap<String, Vec<Field>>,
+    methods: Vec<Method>,
 }
 
 impl Schema {
@@ -63,6 +81,7 @@ impl Schema {
     pub fn of_protocol() -> Schema {
         let mut enums = BTreeMap::new();
         let mut found = Vec::new();
+        let mut methods = Vec::new();
         for file in messages(proto::FILE_DESCRIPTOR_SET, FILE) {
             let package = name(file, FILE_PACKAGE);
             for kind in messages(file, FILE_ENUM) {
@@ -71,12 +90,36 @@ impl Schema {
             for message in messages(file, FILE_MESSAGE) {
                 collect(&package, message, &mut found, &mut enums);
             }
+            for service in messages(file, FILE_SERVICE) {
+                let full = join(&package, &name(service, NAME));
+                methods
+                    .extend(messages(service, SERVICE_METHOD).map(|m| describe_method(&full, m)));
+            }
         }
         let fields = |message: &[u8]| {
             messages(message, MESSAGE_FIELD).map(|field| describe(field, &enums)).collect()
         };
         assert!(found.len() > 100, "only {} messages in the descriptors", found.len());
-        Schema { messages: found.iter().map(|(name, m)| (name.clone(), fields(m))).collect() }
+        let messages = found.iter().map(|(name, m)| (name.clone(), fields(m))).collect();
+        Schema { messages, methods }
+    }
+
+    /// The fields of a message, if there is one of this name.
+    #[must_use]
+    pub fn find(&self, message: &str) -> Option<&[Field]> {
+        self.messages.get(message).map(Vec::as_slice)
+    }
+
+    /// All methods, in the order of the descriptors.
+    #[must_use]
+    pub fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    /// The method that a path names.
+    #[must_use]
+    pub fn method(&self, path: &str) -> Option<&Method> {
+        self.methods.iter().find(|method| method.path == path)
     }
 
     /// The fields of a message, by full name such as `etcdserverpb.PutRequest`.
@@ -94,23 +137,29 @@ impl Schema {
 /// # Panics
 /// When the bytes are no message without fixed-width fields; the API has none.
 #[must_use]
-pub fn walk(mut bytes: &[u8]) -> Vec<(u32, Value<'_>)> {
+pub fn walk(bytes: &[u8]) -> Vec<(u32, Value<'_>)> {
+    try_walk(bytes).unwrap_or_else(|| panic!("{bytes:?} is no message of the API"))
+}
+
+/// The same of bytes that may be no message.
+#[must_use]
+pub fn try_walk(mut bytes: &[u8]) -> Option<Vec<(u32, Value<'_>)>> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
-        let tag = varint(&mut bytes);
+        let tag = decode_varint(&mut bytes).ok()?;
         let value = match tag & 7 {
-            0 => Value::Number(varint(&mut bytes)),
+            0 => Value::Number(decode_varint(&mut bytes).ok()?),
             2 => {
-                let length = varint(&mut bytes) as usize;
-                let (value, rest) = bytes.split_at(length);
+                let length = decode_varint(&mut bytes).ok()? as usize;
+                let (value, rest) = bytes.split_at_checked(length)?;
                 bytes = rest;
                 Value::Bytes(value)
             }
-            wire => panic!("wire type {wire} of field {}", tag >> 3),
+            _ => return None,
         };
         found.push(((tag >> 3) as u32, value));
     }
-    found
+    Some(found)
 }
 
 /// The numbers of a repeated field, which are packed into one value.
@@ -121,13 +170,10 @@ pub fn walk(mut bytes: &[u8]) -> Vec<(u32, Value<'_>)> {
 pub fn unpack(mut bytes: &[u8]) -> Vec<Value<'static>> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
-        found.push(Value::Number(varint(&mut bytes)));
+        let number = decode_varint(&mut bytes).expect("an encoded message ends at a field");
+        found.push(Value::Number(number));
     }
     found
-}
-
-fn varint(bytes: &mut &[u8]) -> u64 {
-    prost::encoding::decode_varint(bytes).expect("an encoded message ends at a field")
 }
 
 // Field numbers of `google/protobuf/descriptor.proto`, as far as they are needed.
@@ -135,6 +181,12 @@ const FILE: u32 = 1;
 const FILE_PACKAGE: u32 = 2;
 const FILE_MESSAGE: u32 = 4;
 const FILE_ENUM: u32 = 5;
+const FILE_SERVICE: u32 = 6;
+const SERVICE_METHOD: u32 = 2;
+const METHOD_REQUEST: u32 = 2;
+const METHOD_RESPONSE: u32 = 3;
+const METHOD_CLIENT_STREAMS: u32 = 5;
+const METHOD_SERVER_STREAMS: u32 = 6;
 /// The name of a message, a field or an enum.
 const NAME: u32 = 1;
 const MESSAGE_FIELD: u32 = 2;
@@ -192,6 +244,17 @@ fn collect<'a>(
     }
     messages(message, MESSAGE_NESTED).for_each(|nested| collect(&full, nested, found, enums));
     found.push((full, message));
+}
+
+fn describe_method(service: &str, method: &[u8]) -> Method {
+    let message = |field| String::from(name(method, field).trim_start_matches('.'));
+    Method {
+        path: ["/", service, "/", &name(method, NAME)].concat(),
+        request: message(METHOD_REQUEST),
+        response: message(METHOD_RESPONSE),
+        client_streams: number(method, METHOD_CLIENT_STREAMS) == Some(1),
+        server_streams: number(method, METHOD_SERVER_STREAMS) == Some(1),
+    }
 }
 
 fn describe(field: &[u8], enums: &BTreeMap<String, Vec<i32>>) -> Field {

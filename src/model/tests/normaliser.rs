@@ -2,6 +2,7 @@
 //! changed in turn, found through the schema, and the change must survive.
 
 use model::Normalise;
+use model::normalise::normalise_encoded;
 use model::schema::{Field, Kind, Schema};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
@@ -172,6 +173,25 @@ fn a_change_in_any_other_field_is_seen() {
         }
     }
     assert!(fields > 250, "only {fields} fields were changed");
+}
+
+/// The same by name, over the answers of all methods, those included in which nothing is touched.
+#[test]
+fn a_change_in_an_encoded_answer_is_seen() {
+    let schema = Schema::of_protocol();
+    let mut fields = 0;
+    for method in schema.methods() {
+        let message = method.response.as_str();
+        let normal =
+            |changed: &[u32]| normalise_encoded(message, &filled(&schema, message, changed));
+        for (path, name) in paths(&schema, message, 0) {
+            fields += 1;
+            let base = normal(&[&path[..], &[u32::MAX]].concat());
+            let hidden = normal(&path) == base;
+            assert!(!hidden || ACCIDENTAL.contains(&name.as_str()), "{message} hides {name}");
+        }
+    }
+    assert!(fields > 300, "only {fields} fields were changed");
 }
 
 #[test]

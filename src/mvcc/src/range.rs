@@ -35,19 +35,9 @@ impl<S: BackendSnapshot> Image<S> {
         if request.count_only || count == 0 {
             return Ok(RangeAnswer { count, revision: current, ..RangeAnswer::default() });
         }
-        let order = Order::of(request);
-        let mut found = self.find(interval, at, current, order.fetched_max(request));
+        let mut found = self.find(interval, at, current, Order::of(request).fetched_max(request));
         found.retain(|(_, mark)| passes(request, mark));
-        let (kvs, more) = match order {
-            Order::By(SortTarget::Value, descending) => {
-                self.sorted_by_value(found, descending, request)?
-            }
-            Order::By(target, descending) => {
-                sort(&mut found, target, descending);
-                self.answered(found, request)?
-            }
-            Order::Ascending => self.answered(found, request)?,
-        };
+        let (kvs, more) = self.ordered(found, request)?;
         Ok(RangeAnswer { kvs, more, count, revision: current })
     }
 
@@ -67,6 +57,24 @@ impl<S: BackendSnapshot> Image<S> {
                 None => Vec::new(),
             },
             _ => index.alive(interval, at).take(keys_max).collect(),
+        }
+    }
+
+    /// The pairs in the order of the request, up to its limit; whether that cut any off.
+    pub(crate) fn ordered(
+        &self,
+        mut found: Vec<Found<'_>>,
+        request: &RangeRequest,
+    ) -> Result<(Vec<Bytes>, bool), BackendError> {
+        match Order::of(request) {
+            Order::By(SortTarget::Value, descending) => {
+                self.sorted_by_value(found, descending, request)
+            }
+            Order::By(target, descending) => {
+                sort(&mut found, target, descending);
+                self.answered(found, request)
+            }
+            Order::Ascending => self.answered(found, request),
         }
     }
 

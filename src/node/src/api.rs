@@ -3,13 +3,19 @@
 //! Answers are protobuf bytes, because what is stored encoded is passed through as it is. Dropping
 //! a call's future leaves nothing behind but its proposal.
 
+mod auth;
 pub(crate) mod cluster;
+mod downgrade;
+mod election;
 mod header;
+mod identify;
 mod kv;
 mod lease;
+mod lock;
 mod maintenance;
 mod payload;
 mod propose;
+mod queue;
 mod snapshot;
 mod watch;
 
@@ -22,6 +28,7 @@ use tokio::sync::mpsc;
 
 use crate::Outcome;
 use crate::applier::{Views, Work};
+use crate::auth::{Credentials, SimpleTokens};
 use crate::barrier::Arrivals;
 use crate::config::NodeConfig;
 use crate::env::Env;
@@ -35,12 +42,18 @@ use crate::waiters::Waiters;
 /// Who calls, carried with every request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The authenticated user; `None` without authentication.
-    pub user: Option<String>,
-    /// The auth revision of the caller's token.
-    pub auth_revision: u64,
+    /// What tells who it is.
+    pub credentials: Credentials,
     /// Whether the call demands that a leader is known (`hasleader` metadata).
     pub require_leader: bool,
+}
+
+impl Caller {
+    /// The member itself, which may do everything.
+    #[must_use]
+    pub fn root() -> Caller {
+        Caller { credentials: Credentials::Root, require_leader: false }
+    }
 }
 
 /// An encoded response or an error.
@@ -69,6 +82,8 @@ pub struct Overview {
     pub compact_revision: i64,
     /// `X.Y.0`, or empty while undecided.
     pub cluster_version: String,
+    /// Revision of users and roles, one in the beginning.
+    pub auth_revision: u64,
     /// Active alarms: member and kind (`etcdserverpb.AlarmType`).
     pub alarms: Vec<(base::MemberId, i32)>,
 }
@@ -105,7 +120,13 @@ pub(crate) struct Inner<E: Env> {
     pub room: Arc<crate::space::Room>,
     pub read_pace: crate::read_pace::ReadPace,
     pub lessor: Arc<crate::lessor::Lessor>,
+    pub renewals: Arc<crate::renewals::Renewals>,
+    pub hashes: Arc<crate::hashes::CompactionHashes>,
     pub watches: Arc<crate::watch_task::Watches>,
+    /// Simple tokens that are in use.
+    pub tokens: Arc<SimpleTokens>,
+    /// Passwords that may be hashed or compared at a time.
+    pub password_turns: Arc<tokio::sync::Semaphore>,
     /// Clients that may take a snapshot at a time.
     pub snapshot_streams: Arc<tokio::sync::Semaphore>,
 }
@@ -136,6 +157,13 @@ impl<E: Env> Api<E> {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics
+    }
+
+    /// How many watchers and watch streams there are.
+    #[must_use]
+    pub fn watch_counts(&self) -> (usize, usize) {
+        let (watchers, streams, _) = self.inner.watches.hub().counts();
+        (watchers, streams)
     }
 
     /// What the tasks share: leader, term, indexes.
@@ -177,6 +205,7 @@ impl<E: Env> Api<E> {
             revision: view.keys.revision(),
             compact_revision: view.keys.compact_revision(),
             cluster_version: view.rest.cluster_version.clone(),
+            auth_revision: view.rest.auth.revision(),
             alarms: view.rest.alarms.iter().map(alarm).collect(),
         }
     }

@@ -6,6 +6,7 @@
 //! not yet in the backend.
 
 mod clean;
+mod hash;
 mod install;
 mod publish;
 mod sweep;
@@ -21,10 +22,12 @@ use state::{Applied, Committed, Effect, Machine};
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::publish::{Published, Views};
+use crate::auth::SimpleTokens;
 use crate::config::Knobs;
 use crate::convert::{conf_state_message, decode_change, member_change};
 use crate::env::{Env, Event, Net, PeerAddress, Role};
 use crate::flusher::{Cut, Task};
+use crate::hashes::CompactionHashes;
 use crate::lessor::Lessor;
 use crate::log_writer::Job;
 use crate::metrics::Metrics;
@@ -73,6 +76,7 @@ pub(crate) struct Applier<E: Env> {
     pub flushes: mpsc::UnboundedSender<Task<E>>,
     pub log: mpsc::UnboundedSender<Job>,
     pub lessor: Arc<Lessor>,
+    pub hashes: Arc<CompactionHashes>,
     pub news: mpsc::UnboundedSender<News>,
     pub waiters: Waiters<Outcome>,
     pub shared: Arc<Shared>,
@@ -82,6 +86,9 @@ pub(crate) struct Applier<E: Env> {
     pub settings: MachineSettings,
     pub election_timeout: std::time::Duration,
     pub own: base::MemberId,
+    pub tokens: Arc<SimpleTokens>,
+    /// How long a simple token lives without use; `None` where tokens are of another kind.
+    pub token_ttl: Option<std::time::Duration>,
     /// Logical bytes before a write is answered as one too many; `None` for no quota.
     pub quota_bytes: Option<i64>,
     /// Fires when the next compaction slice is due though nothing came.
@@ -231,8 +238,10 @@ impl<E: Env> Applier<E> {
             logical_bytes: applied.logical_bytes,
         });
         batch.events.extend(applied.events);
+        self.hash_compaction();
         for effect in &applied.effects {
             self.lessor.follow(effect, self.env.now());
+            self.follow_tokens(effect);
         }
         if entry.kind == EntryKind::Normal && entry.data.is_empty() {
             self.begin_term(entry.term);
@@ -251,6 +260,16 @@ impl<E: Env> Applier<E> {
         if applied.request != 0 {
             let id = base::RequestId(applied.request);
             batch.answers.push((id, entry.data.clone(), outcome));
+        }
+    }
+
+    fn follow_tokens(&self, effect: &Effect) {
+        match (effect, self.token_ttl) {
+            (Effect::TokenAssigned { user, token }, Some(ttl)) => {
+                self.tokens.assign(token.clone(), user, self.env.now(), ttl);
+            }
+            (Effect::TokensVoid(user), _) => self.tokens.forget(user.as_deref()),
+            _ => {}
         }
     }
 
@@ -376,5 +395,12 @@ impl<E: Env> Applier<E> {
 }
 
 fn changes_rest(effect: &Effect) -> bool {
-    matches!(effect, Effect::MembersChanged | Effect::ClusterVersion(_) | Effect::AlarmsChanged)
+    matches!(
+        effect,
+        Effect::MembersChanged
+            | Effect::ClusterVersion(_)
+            | Effect::DowngradeChanged
+            | Effect::AlarmsChanged
+            | Effect::AuthChanged
+    )
 }

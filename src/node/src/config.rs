@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::auth::TokenKind;
+
 /// Extreme values that the simulator draws stand beside each default.
 mod limits {
     base::knobs! {
@@ -104,6 +106,14 @@ pub struct NodeConfig {
     pub auto_compaction: AutoCompaction,
     /// Time between progress notifications.
     pub watch_progress_interval: Duration,
+    /// Time between two records of what remains of a lease; `None` for none.
+    pub lease_checkpoint_interval: Option<Duration>,
+    /// Time between two looks whether a downgrade is complete; zero for none.
+    pub downgrade_check_interval: Duration,
+    /// Tokens of users.
+    pub tokens: TokenKind,
+    /// How much work a password's hash is, as a power of two; ten when it is not within 4 to 31.
+    pub bcrypt_cost: u32,
     /// Whether the log is synced; without it a crash loses acknowledged writes.
     pub fsync: bool,
     /// Limits.
@@ -144,6 +154,10 @@ impl Default for NodeConfig {
             max_learners: 1,
             auto_compaction: AutoCompaction::Off,
             watch_progress_interval: Duration::from_secs(600),
+            lease_checkpoint_interval: None,
+            downgrade_check_interval: Duration::from_secs(5),
+            tokens: TokenKind::default(),
+            bcrypt_cost: 10,
             fsync: true,
             knobs: Knobs::default(),
             store: mvcc::Knobs::default(),

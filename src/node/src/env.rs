@@ -75,6 +75,10 @@ pub trait Env: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = T> + Send;
     /// 64 random bits.
     fn random(&self) -> u64;
+    /// 64 random bits that nobody can guess, whatever he has seen of others.
+    fn secret(&self) -> u64 {
+        self.random()
+    }
     /// A typed fact, for checkers; production ignores it.
     fn observe(&self, event: &Event);
     /// Whether anybody listens to [`Env::observe`]; when not, facts are not even made.

@@ -93,6 +93,27 @@ errors! {
     MEMBER_BAD_URLS InvalidArgument "etcdserver: given member URLs are invalid";
     REQUEST_TOO_LARGE InvalidArgument "etcdserver: request is too large";
     DEADLINE_EXCEEDED DeadlineExceeded "etcdserver: context deadline exceeded";
+    USER_EMPTY InvalidArgument "etcdserver: user name is empty";
+    ROLE_EMPTY InvalidArgument "etcdserver: role name is empty";
+    AUTH_FAILED InvalidArgument
+        "etcdserver: authentication failed, invalid user ID or password";
+    PERMISSION_NOT_GIVEN InvalidArgument "etcdserver: permission not given";
+    INVALID_AUTH_MGMT InvalidArgument "etcdserver: invalid auth management";
+    AUTH_OLD_REVISION InvalidArgument "etcdserver: revision of auth store is old";
+    ROOT_USER_NOT_EXIST FailedPrecondition "etcdserver: root user does not exist";
+    ROOT_ROLE_NOT_EXIST FailedPrecondition "etcdserver: root user does not have root role";
+    USER_EXISTS FailedPrecondition "etcdserver: user name already exists";
+    USER_NOT_FOUND FailedPrecondition "etcdserver: user name not found";
+    ROLE_EXISTS FailedPrecondition "etcdserver: role name already exists";
+    ROLE_NOT_FOUND FailedPrecondition "etcdserver: role name not found";
+    ROLE_NOT_GRANTED FailedPrecondition "etcdserver: role is not granted to the user";
+    PERMISSION_NOT_GRANTED FailedPrecondition
+        "etcdserver: permission is not granted to the role";
+    AUTH_NOT_ENABLED FailedPrecondition "etcdserver: authentication is not enabled";
+    // etcd gives the next two no code of their own, and no text of the API.
+    NO_PASSWORD_USER Unknown
+        "auth: authentication failed, password was given for no password user";
+    VERIFY_ONLY Unknown "auth: token signing attempted with verify-only key";
     LEASE_NOT_FOUND NotFound "etcdserver: requested lease not found";
     MEMBER_NOT_FOUND NotFound "etcdserver: member not found";
     PERMISSION_DENIED PermissionDenied "etcdserver: permission denied";
@@ -129,6 +150,14 @@ errors! {
         "etcdserver: request timed out, waiting for the applied index took too long";
     UNHEALTHY Unavailable "etcdserver: unhealthy cluster";
     CORRUPT DataLoss "etcdserver: corrupt cluster";
+    WRONG_DOWNGRADE_VERSION InvalidArgument "etcdserver: wrong downgrade target version format";
+    INVALID_DOWNGRADE_VERSION InvalidArgument "etcdserver: invalid downgrade target version";
+    CLUSTER_VERSION_UNAVAILABLE FailedPrecondition
+        "etcdserver: cluster version not found during downgrade";
+    DOWNGRADE_IN_PROCESS FailedPrecondition
+        "etcdserver: cluster has a downgrade job in progress";
+    NO_INFLIGHT_DOWNGRADE FailedPrecondition "etcdserver: no inflight downgrade job";
+    UNKNOWN_METHOD Unknown "etcdserver: unknown method";
     INVALID_AUTH_TOKEN Unauthenticated "etcdserver: invalid auth token";
     LEADER_TRANSFER_TIMEOUT Unknown
         "etcdserver: request timed out, leader transfer took too long";

@@ -5,88 +5,62 @@
 //! becoming leader plus one election timeout, on this member's monotonic clock (E1). Whether this
 //! member still leads is asked of the quorum before a renewal is acknowledged (P-c), and a revoke
 //! carries the term in which it was decided.
+//!
+//! Nothing here takes time for every lease but the beginning of leadership: what comes due is found
+//! at the head of a queue.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod checkpoint;
+mod clock;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base::{Instant, LeaseId, Term};
 use state::{Effect, Leases};
+use tokio::sync::Notify;
 
-/// A lease as its timekeeper sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Timer {
-    ttl_seconds: i64,
-    remaining_seconds: i64,
-    deadline: Option<Instant>,
-    /// Where the lease stands in the queue: at its deadline, or later once a revoke was proposed.
-    queued: Option<Instant>,
-}
-
-#[derive(Debug, Default)]
-struct Clock {
-    timers: BTreeMap<LeaseId, Timer>,
-    queue: BTreeSet<(Instant, LeaseId)>,
-    /// The term in which this member counts time; `None` while it does not lead.
-    term: Option<Term>,
-}
+use self::clock::{Clock, Timer};
+pub use checkpoint::{Clearing, Remaining};
 
 /// The timekeeper of a member.
 #[derive(Debug, Default)]
 pub struct Lessor {
     clock: Mutex<Clock>,
+    /// Woken when few of the revokes that were decided are still to be applied.
+    pub(crate) drained: Notify,
 }
 
 /// What a renewal led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
-    /// Renewed; the granted time to live, in seconds.
+    /// Renewed.
     Renewed {
-        /// Seconds.
+        /// The granted time to live, in seconds.
         ttl_seconds: i64,
-        /// Whether a checkpoint must be cleared through the log first.
-        checkpointed: bool,
+        /// The checkpoint that must be cleared through the log before this is acknowledged.
+        clearing: Option<Clearing>,
     },
     /// No such lease.
     Unknown,
     /// Due, with its revoke on the way: the answer is known once that is applied.
     Expired,
+    /// A checkpoint is on its way to the log: to be tried again in a moment.
+    Busy,
     /// This member does not lead.
     NotLeader,
 }
 
-/// The longest a duration can be counted; leases beyond it never come due in practice.
-const SECONDS_MAX: u64 = 500 * 365 * 86_400;
-
-fn seconds(count: i64) -> Duration {
-    Duration::from_secs(u64::try_from(count).unwrap_or(0).min(SECONDS_MAX))
-}
-
-impl Clock {
-    fn set(&mut self, id: LeaseId, deadline: Option<Instant>) {
-        let Some(timer) = self.timers.get_mut(&id) else { return };
-        timer.deadline = deadline;
-        self.enqueue(id, deadline);
-    }
-
-    fn enqueue(&mut self, id: LeaseId, at: Option<Instant>) {
-        let Some(timer) = self.timers.get_mut(&id) else { return };
-        if let Some(earlier) = timer.queued.take() {
-            assert!(self.queue.remove(&(earlier, id)), "lease {id} is not in the queue");
-        }
-        timer.queued = at;
-        if let Some(at) = at {
-            self.queue.insert((at, id));
-        }
-    }
-
-    fn remove(&mut self, id: LeaseId) {
-        self.set(id, None);
-        self.timers.remove(&id);
-    }
-}
+/// As soon as no more revokes than these are under way, more may be decided.
+const REVOKING_FEW: usize = 64;
 
 impl Lessor {
+    /// A timekeeper that has what remains of a lease recorded every so often; never for `None`.
+    #[must_use]
+    pub fn new(checkpoint_interval: Option<Duration>) -> Lessor {
+        let clock = Clock { checkpoint_interval, ..Clock::default() };
+        Lessor { clock: Mutex::new(clock), drained: Notify::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Clock> {
         self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,39 +68,26 @@ impl Lessor {
     /// Takes over what a recovered or installed state holds.
     pub fn restore(&self, leases: &Leases) {
         let mut clock = self.lock();
-        clock.queue.clear();
-        clock.term = None;
-        clock.timers = leases
-            .iter()
-            .map(|(id, lease)| {
-                let timer = Timer {
-                    ttl_seconds: lease.ttl_seconds,
-                    remaining_seconds: lease.remaining_seconds,
-                    deadline: None,
-                    queued: None,
-                };
-                (id, timer)
-            })
-            .collect();
+        clock.stop();
+        let timer = |(id, lease): (LeaseId, &state::Lease)| {
+            (id, Timer::new(lease.ttl_seconds, lease.remaining_seconds))
+        };
+        clock.timers = leases.iter().map(timer).collect();
     }
 
     /// Follows what an applied entry did to leases.
     pub fn follow(&self, effect: &Effect, now: Instant) {
-        let mut clock = self.lock();
         match *effect {
-            Effect::LeaseGranted { id, ttl_seconds } => {
-                let timer =
-                    Timer { ttl_seconds, remaining_seconds: 0, deadline: None, queued: None };
-                clock.timers.insert(id, timer);
-                if clock.term.is_some() {
-                    clock.set(id, Some(now + seconds(ttl_seconds)));
+            Effect::LeaseGranted { id, ttl_seconds } => self.lock().grant(id, ttl_seconds, now),
+            Effect::LeaseRevoked(id) => {
+                let mut clock = self.lock();
+                clock.remove(id);
+                if clock.revoking.len() == REVOKING_FEW {
+                    self.drained.notify_one();
                 }
             }
-            Effect::LeaseRevoked(id) => clock.remove(id),
             Effect::LeaseCheckpointed { id, remaining_seconds } => {
-                if let Some(timer) = clock.timers.get_mut(&id) {
-                    timer.remaining_seconds = remaining_seconds;
-                }
+                self.lock().checkpointed(id, remaining_seconds, now);
             }
             _ => {}
         }
@@ -135,27 +96,12 @@ impl Lessor {
     /// This member leads `term` and has applied its first entry: every lease starts anew from what
     /// is known to remain, and one election timeout more, in which the old leader may have renewed.
     pub fn promote(&self, term: Term, now: Instant, extend: Duration) {
-        let mut clock = self.lock();
-        clock.term = Some(term);
-        let all: Vec<(LeaseId, Timer)> = clock.timers.iter().map(|(id, t)| (*id, *t)).collect();
-        for (id, timer) in all {
-            let left = match timer.remaining_seconds {
-                0 => timer.ttl_seconds,
-                remaining => remaining,
-            };
-            clock.set(id, Some(now + extend + seconds(left)));
-        }
+        self.lock().start(term, now, extend);
     }
 
     /// This member no longer leads.
     pub fn demote(&self) {
-        let mut clock = self.lock();
-        clock.term = None;
-        clock.queue.clear();
-        for timer in clock.timers.values_mut() {
-            timer.deadline = None;
-            timer.queued = None;
-        }
+        self.lock().stop();
     }
 
     /// The term in which this member counts time.
@@ -166,17 +112,18 @@ impl Lessor {
 
     /// Renews a lease. The caller has made sure that this member leads since before the request.
     pub fn renew(&self, id: LeaseId, now: Instant) -> Renewal {
+        self.lock().renew(id, now)
+    }
+
+    /// Renews leases whose answer waits for nothing; the time to live of each, in seconds, and zero
+    /// for the others. The caller has made sure that this member leads since before the requests.
+    pub fn renew_together(&self, ids: &[LeaseId], now: Instant) -> Vec<i64> {
         let mut clock = self.lock();
-        if clock.term.is_none() {
-            return Renewal::NotLeader;
-        }
-        let Some(timer) = clock.timers.get(&id).copied() else { return Renewal::Unknown };
-        if timer.deadline.is_some_and(|deadline| deadline <= now) {
-            return Renewal::Expired;
-        }
-        clock.set(id, Some(now + seconds(timer.ttl_seconds)));
-        let checkpointed = timer.remaining_seconds > 0;
-        Renewal::Renewed { ttl_seconds: timer.ttl_seconds, checkpointed }
+        let renew = |id: &LeaseId| match clock.renew(*id, now) {
+            Renewal::Renewed { ttl_seconds, clearing: None } => ttl_seconds,
+            _ => 0,
+        };
+        ids.iter().map(renew).collect()
     }
 
     /// Whole seconds that remain, rounded down and below zero when due; `None` for an unknown lease
@@ -191,23 +138,16 @@ impl Lessor {
         i64::try_from(deadline.since(now).as_secs()).ok()
     }
 
-    /// Leases that are due, the longest overdue first, at most `limit`; each is put off by `retry`,
-    /// so that it comes up again if its revoke is lost. With the term they were decided in.
+    /// Leases that are due, the longest overdue first, as many as make `limit` together with those
+    /// whose revoke is not applied yet. Each is put off by `retry`, so that it comes up again if
+    /// its revoke is lost. With the term they were decided in.
     pub fn take_due(
         &self,
         now: Instant,
         retry: Duration,
         limit: usize,
     ) -> Option<(Term, Vec<LeaseId>)> {
-        let mut clock = self.lock();
-        let term = clock.term?;
-        let due = clock.queue.iter().take_while(|(deadline, _)| *deadline <= now);
-        let due: Vec<LeaseId> = due.take(limit).map(|(_, id)| *id).collect();
-        for id in &due {
-            // Stays due for renewals: only the queue position moves.
-            clock.enqueue(*id, Some(now + retry));
-        }
-        Some((term, due))
+        self.lock().take_due(now, retry, limit)
     }
 }
 
@@ -236,7 +176,7 @@ mod tests {
         lessor.promote(Term(3), at(100), Duration::from_secs(1));
         assert_eq!(lessor.remaining_seconds(LeaseId(1), at(100)), Some(11));
         assert_eq!(lessor.take_due(at(110), Duration::ZERO, 9), Some((Term(3), vec![])));
-        let renewed = Renewal::Renewed { ttl_seconds: 10, checkpointed: false };
+        let renewed = Renewal::Renewed { ttl_seconds: 10, clearing: None };
         assert_eq!(lessor.renew(LeaseId(1), at(110)), renewed);
         assert_eq!(lessor.take_due(at(119), Duration::ZERO, 9), Some((Term(3), vec![])));
         let due = lessor.take_due(at(120), Duration::from_secs(7), 9);
@@ -248,14 +188,42 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_shortens_the_time_after_a_change_of_leader() {
+    fn no_more_revokes_are_under_way_than_the_limit() {
         let lessor = Lessor::default();
-        lessor.follow(&granted(1, 3600), at(0));
-        let checkpoint = Effect::LeaseCheckpointed { id: LeaseId(1), remaining_seconds: 60 };
-        lessor.follow(&checkpoint, at(1));
-        lessor.promote(Term(2), at(10), Duration::from_secs(1));
-        assert_eq!(lessor.remaining_seconds(LeaseId(1), at(10)), Some(61));
-        lessor.follow(&Effect::LeaseRevoked(LeaseId(1)), at(11));
-        assert_eq!(lessor.renew(LeaseId(1), at(11)), Renewal::Unknown);
+        lessor.promote(Term(1), at(0), Duration::ZERO);
+        for id in 1..=10 {
+            lessor.follow(&granted(id, 5), at(0));
+        }
+        let ids = |ids: std::ops::RangeInclusive<i64>| ids.map(LeaseId).collect::<Vec<_>>();
+        let take = |second| lessor.take_due(at(second), Duration::from_secs(7), 4);
+        assert_eq!(take(5), Some((Term(1), ids(1..=4))));
+        assert_eq!(take(6), Some((Term(1), vec![])), "four are under way");
+        lessor.follow(&Effect::LeaseRevoked(LeaseId(2)), at(6));
+        assert_eq!(take(6), Some((Term(1), ids(5..=5))));
+        let again = take(12).expect("it leads").1;
+        assert_eq!(again, [1, 3, 4].map(LeaseId), "what is lost comes again");
+    }
+
+    #[test]
+    fn who_looked_at_the_clock_before_a_revoke_was_decided_does_not_renew_after_it() {
+        let lessor = Lessor::default();
+        lessor.promote(Term(1), at(0), Duration::ZERO);
+        lessor.follow(&granted(1, 5), at(0));
+        let due = lessor.take_due(at(5), Duration::from_secs(7), 9);
+        assert_eq!(due, Some((Term(1), vec![LeaseId(1)])));
+        assert_eq!(lessor.renew(LeaseId(1), at(4)), Renewal::Expired);
+    }
+
+    #[test]
+    fn renewals_together_are_those_that_wait_for_nothing() {
+        let lessor = Lessor::default();
+        lessor.promote(Term(1), at(0), Duration::ZERO);
+        lessor.follow(&granted(1, 5), at(0));
+        lessor.follow(&granted(2, 50), at(0));
+        let all = [2, 1, 3].map(LeaseId);
+        assert_eq!(lessor.renew_together(&all, at(1)), [50, 5, 0], "the third is unknown");
+        assert_eq!(lessor.renew_together(&all, at(6)), [50, 0, 0], "the second is due");
+        lessor.demote();
+        assert_eq!(lessor.renew_together(&all, at(6)), [0, 0, 0]);
     }
 }

@@ -15,6 +15,7 @@
 
 pub mod api;
 mod applier;
+pub mod auth;
 mod barrier;
 pub mod boot;
 mod compactor;
@@ -24,6 +25,7 @@ pub mod env;
 pub mod error;
 mod expiry;
 mod flusher;
+mod hashes;
 mod housekeeping;
 pub mod ids;
 pub mod lessor;
@@ -37,6 +39,7 @@ mod peer_calls;
 mod raft_task;
 mod read_pace;
 mod removal;
+mod renewals;
 mod shared;
 mod snapshots;
 mod space;
@@ -44,6 +47,7 @@ mod stop;
 mod ticks;
 mod timeouts;
 pub mod version;
+mod versions;
 mod waiters;
 mod watch_task;
 

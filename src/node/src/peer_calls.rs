@@ -2,8 +2,9 @@
 
 use base::LeaseId;
 
-use crate::api::Api;
 use crate::api::cluster::message;
+use crate::api::{Api, Caller};
+use crate::auth::Credentials;
 use crate::env::{Env, Net, PeerCall, PeerRequest, PeerResponse};
 use crate::error::ApiError;
 use crate::version;
@@ -40,16 +41,24 @@ async fn respond<E: Env>(api: &Api<E>, request: PeerRequest) -> Result<PeerRespo
                 ttl,
             }))
         }
+        PeerRequest::LeaseKeepAlives(leases) => {
+            api.renew_together(&leases).await.map(PeerResponse::LeaseKeepAlives)
+        }
         PeerRequest::LeaseTimeToLive(request) => {
             api.time_to_live_here(&request).await.map(PeerResponse::LeaseTimeToLive)
         }
-        PeerRequest::MemberPromote(id) => {
-            api.promote_here(id).await.map(PeerResponse::MemberPromote)
+        PeerRequest::MemberPromote { id, token } => {
+            let credentials = token.map_or(Credentials::Nobody, Credentials::Token);
+            let caller = Caller { credentials, ..Caller::default() };
+            api.promote_here(id, &caller).await.map(PeerResponse::MemberPromote)
         }
         PeerRequest::HashKv(revision) => api.hash_kv_at(revision).await.map(PeerResponse::HashKv),
         PeerRequest::Members => {
             let rest = api.inner.views.load().rest.clone();
             Ok(PeerResponse::Members(rest.members.iter().map(message).collect()))
+        }
+        PeerRequest::DowngradeEnabled => {
+            api.downgrade_enabled().await.map(PeerResponse::DowngradeEnabled)
         }
         PeerRequest::Version => {
             let cluster = api.inner.views.load().rest.cluster_version.clone();

@@ -6,7 +6,7 @@
 
 pub mod cluster;
 mod command_line;
-mod duration;
+pub(crate) mod duration;
 mod environment;
 mod exit;
 mod file;
@@ -15,8 +15,9 @@ mod gates;
 mod help;
 pub mod host;
 mod member;
+mod security;
 pub mod table;
-mod url;
+pub(crate) mod url;
 mod validate;
 mod value;
 mod values;
@@ -36,6 +37,7 @@ pub use values::Values;
 pub use warning::Warning;
 
 use crate::logging;
+use crate::tls::TlsSettings;
 
 /// Everything the process is told.
 #[derive(Clone, Debug)]
@@ -72,10 +74,18 @@ pub struct Config {
     pub enable_pprof: bool,
     /// Export the times of single calls.
     pub extensive_metrics: bool,
-    /// Serve the API as JSON under `/v3/`; true as long as the flag takes no other value.
+    /// Serve the API as JSON under `/v3/`.
     pub enable_gateway: bool,
+    /// Origins that browsers may call from; `*` or none for all.
+    pub cors: Vec<String>,
+    /// Host names that requests may carry without TLS; `*` or none for all.
+    pub host_whitelist: Vec<String>,
     /// Which features are on.
     pub gates: Gates,
+    /// TLS of the ports for clients and metrics.
+    pub client_tls: TlsSettings,
+    /// TLS between members.
+    pub peer_tls: TlsSettings,
     /// The log.
     pub log: logging::Settings,
     /// What to say once the log runs.

@@ -138,6 +138,10 @@ impl<N: Net> Env for TokioEnv<N> {
         prng.next_u64()
     }
 
+    fn secret(&self) -> u64 {
+        os_random().expect("the operating system gave random bits when the process began")
+    }
+
     fn observe(&self, _event: &Event) {}
 
     fn observes(&self) -> bool {

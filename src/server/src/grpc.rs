@@ -15,6 +15,7 @@ mod gate;
 mod health;
 mod method;
 mod receive;
+mod reflection;
 mod router;
 mod service;
 mod status;

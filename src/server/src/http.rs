@@ -5,6 +5,7 @@
 //! asks a [`Service`] as a client would, but without the gate, so that a learner's health can be
 //! asked.
 
+mod access;
 mod answer;
 mod checks;
 mod debug;
@@ -21,7 +22,8 @@ use std::time::Duration;
 
 use ::http::{Method, Request, Response, StatusCode, header};
 
-pub use ports::{ClientPort, MetricsPort};
+pub use access::Access;
+pub use ports::{ClientPort, MetricsPort, PlainHttp};
 pub use version::versions_json;
 
 pub(crate) use answer::{error, json, method_not_allowed, not_found, text};
@@ -65,6 +67,11 @@ impl<S: Service> Endpoints<S> {
     #[must_use]
     pub fn new(service: S, metrics: Arc<Metrics>, settings: HttpSettings) -> Endpoints<S> {
         Endpoints { core: Arc::new(Core { service, metrics, settings }) }
+    }
+
+    /// Whether a call needs a user.
+    pub(crate) fn auth_enabled(&self) -> bool {
+        self.core.service.auth_enabled()
     }
 
     /// Answers a request of the client port.

@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod env;
+pub mod gateway;
 pub mod grpc;
 pub mod http;
 pub mod listen;
@@ -12,6 +13,8 @@ pub mod peer;
 mod run;
 mod serve;
 mod signals;
+pub mod tls;
+mod token;
 
 pub use run::{STOP_TIMEOUT, run};
 pub use serve::serve;

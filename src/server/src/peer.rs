@@ -12,6 +12,7 @@
 //! Knows nothing of Raft's rules, and checks of a peer only what etcd checks: version, cluster,
 //! membership, addressee.
 
+mod ask;
 mod body;
 mod dial;
 mod net;

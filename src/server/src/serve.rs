@@ -1,8 +1,10 @@
 //! Puts a member together, from its directory to its ports, and takes it apart in order.
 //!
-//! Order of a start: lock the directory, bind every address, listen to peers, recover and join,
-//! then serve clients. Order of a stop: refuse new calls and drain, then stop the member, then the
-//! connections to peers.
+//! Order of a start: lock the directory, read certificates, bind every address, listen to peers,
+//! recover and join, then serve clients. Order of a stop: refuse new calls and drain, then stop the
+//! member, then the connections to peers.
+
+mod security;
 
 use std::fmt::Display;
 use std::io::ErrorKind;
@@ -20,14 +22,17 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Config, cluster, commit};
 use crate::env::{FileDisk, FjallBackend, TokioEnv};
+use crate::gateway::Gateway;
 use crate::grpc::{GrpcSettings, Router};
-use crate::http::{ClientPort, Endpoints, HttpSettings, MetricsPort};
+use crate::http::{Access, ClientPort, Endpoints, HttpSettings, MetricsPort, PlainHttp};
 use crate::listen::{
     Exchange, ListenAddress, ListenSettings, Listener, Stop, StopSwitch, serve as serve_port,
 };
 use crate::metrics::{Metrics, ServerLabels};
 use crate::peer::{PeerPort, PeerSettings, TcpNet};
 use crate::run::say_ready;
+use crate::tls::Dialer;
+use security::{Port, Security};
 
 /// Where the backend lives within the data directory.
 const BACKEND_DIRECTORY: &str = "member/backend";
@@ -46,10 +51,12 @@ type Env = TokioEnv<TcpNet>;
 /// The reason why it cannot start, for an operator.
 pub async fn serve(config: Config, stop: Stop) -> Result<(), String> {
     let disk = open_disk(&config)?;
-    let ports = Ports::bind(&config).await?;
+    let security = Security::open(&config, &listen_settings(&config))?;
+    let ports = Ports::bind(&config, &security).await?;
     let metrics = Arc::new(Metrics::new(&labels(&config)));
     let (runtime, origin) = (Handle::current(), tokio::time::Instant::now());
-    let net = TcpNet::new(runtime.clone(), origin, peer_settings(&config), Arc::clone(&metrics));
+    let peer_settings = peer_settings(&config, security.dialer);
+    let net = TcpNet::new(runtime.clone(), origin, peer_settings, Arc::clone(&metrics));
     let backend = FjallBackend::at(config.data_dir.join(BACKEND_DIRECTORY));
     let env = TokioEnv::new(runtime, origin, disk, backend, net.clone())
         .map_err(|error| format!("the system gives no randomness: {error}"))?;
@@ -178,18 +185,20 @@ struct Ports {
 }
 
 impl Ports {
-    async fn bind(config: &Config) -> Result<Ports, String> {
+    async fn bind(config: &Config, security: &Security) -> Result<Ports, String> {
         let settings = listen_settings(config);
+        let bind = async |urls: &[String], flag: &str, port: Port| {
+            let bound = bind_all(urls, flag, &settings).await?;
+            let secured = urls.iter().zip(bound);
+            let secured = secured.map(|(url, bound)| security.secured(port, url, bound));
+            Ok::<Vec<Listener>, String>(secured.collect())
+        };
+        let http_urls = &config.listen_client_http_urls;
         Ok(Ports {
-            peer: bind_all(&config.listen_peer_urls, "listen-peer-urls", &settings).await?,
-            client: bind_all(&config.listen_client_urls, "listen-client-urls", &settings).await?,
-            client_http: bind_all(
-                &config.listen_client_http_urls,
-                "listen-client-http-urls",
-                &settings,
-            )
-            .await?,
-            metrics: bind_all(&config.listen_metrics_urls, "listen-metrics-urls", &settings)
+            peer: bind(&config.listen_peer_urls, "listen-peer-urls", Port::Peer).await?,
+            client: bind(&config.listen_client_urls, "listen-client-urls", Port::Client).await?,
+            client_http: bind(http_urls, "listen-client-http-urls", Port::Client).await?,
+            metrics: bind(&config.listen_metrics_urls, "listen-metrics-urls", Port::Metrics)
                 .await?,
         })
     }
@@ -239,22 +248,36 @@ impl Clients<'_> {
         client_http: Vec<Listener>,
         metrics: Vec<Listener>,
     ) -> Vec<JoinHandle<()>> {
-        let http = self.endpoints(node.api());
+        let endpoints = self.endpoints(node.api());
         let grpc = Router::new(
             node.api(),
             Arc::clone(&self.metrics),
             grpc_settings(self.config),
             self.stop.clone(),
         );
+        let http = self.plain_http(endpoints.clone(), &grpc);
         let both = ClientPort { grpc: Some(grpc), http: http.clone() };
-        let plain = ClientPort { grpc: None, http: http.clone() };
+        let plain = ClientPort { grpc: None, http };
         let served = vec![
             spawn_port(client, both, &self.settings, self.stop.clone()),
             spawn_port(client_http, plain, &self.settings, self.stop.clone()),
-            spawn_port(metrics, MetricsPort(http), &self.settings, self.stop.clone()),
+            spawn_port(metrics, MetricsPort(endpoints), &self.settings, self.stop.clone()),
         ];
         say_ready(self.config);
         served
+    }
+
+    fn plain_http(
+        &self,
+        endpoints: Endpoints<Api<Env>>,
+        grpc: &Router<Api<Env>>,
+    ) -> PlainHttp<Api<Env>> {
+        let list = |list: &[String]| list.iter().cloned().collect();
+        let access =
+            Access { origins: list(&self.config.cors), hosts: list(&self.config.host_whitelist) };
+        let gateway =
+            self.config.enable_gateway.then(|| Gateway::new(grpc.clone(), self.stop.clone()));
+        PlainHttp { access: Arc::new(access), endpoints, gateway }
     }
 
     fn endpoints(&self, api: Api<Env>) -> Endpoints<Api<Env>> {
@@ -293,8 +316,9 @@ fn labels(config: &Config) -> ServerLabels {
     }
 }
 
-fn peer_settings(config: &Config) -> PeerSettings {
+fn peer_settings(config: &Config, dialer: Dialer) -> PeerSettings {
     PeerSettings {
+        dialer,
         advertised_urls: config.advertise_peer_urls.clone(),
         request_timeout: config.node.request_timeout(),
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use proto::etcdserverpb::RangeRequest;
 use support::load::{Load, check_hashes, leader};
+use support::secure::{self, Wanted};
 use support::{Member, Process};
 
 /// Clients that write, as the cluster's users do, through any member.
@@ -32,7 +33,23 @@ fn outage(moments: &[Instant], killed: Instant) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_leaders_are_killed() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let members = support::cluster(dir.path(), 3);
+    kill_leaders(&support::cluster(dir.path(), 3), ROUNDS).await;
+}
+
+/// The same with TLS: clients show certificates, and so do the members to each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_over_tls_is_lost_when_leaders_are_killed() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut members = support::cluster(dir.path(), 3);
+    let files = secure::files(dir.path(), "server", &Wanted::default());
+    secure::secure_peers(&mut members, |_| secure::peer_flags(&files));
+    for member in &mut members {
+        secure::secure_clients(member, &files, true);
+    }
+    kill_leaders(&members, ROUNDS / 2).await;
+}
+
+async fn kill_leaders(members: &[Member], rounds: usize) {
     let mut processes: Vec<Process> = members.iter().map(Member::start).collect();
     for process in &mut processes {
         process.ready().await;
@@ -40,9 +57,9 @@ async fn nothing_acknowledged_is_lost_when_leaders_are_killed() {
     let urls: Vec<String> = members.iter().map(Member::client_url).collect();
     let load = Load::start(&urls, CLIENTS);
     let mut kills = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let at = leader(&members).await;
+        let at = leader(members).await;
         kills.push(Instant::now());
         processes[at].kill();
         tokio::time::sleep(4 * ELECTION).await;
@@ -51,7 +68,7 @@ async fn nothing_acknowledged_is_lost_when_leaders_are_killed() {
     }
     tokio::time::sleep(ELECTION).await;
     let told = load.end().await;
-    check_hashes(&members).await;
+    check_hashes(members).await;
     told.check(&urls[0]).await;
     let mut client = support::connect(&urls[0]).await.expect("the member serves");
     let everything = RangeRequest {

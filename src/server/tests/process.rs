@@ -98,7 +98,7 @@ fn texts_and_codes_are_where_scripts_expect_them() {
         (&["--no-such-flag"], 2, "", "flag provided but not defined: -no-such-flag"),
         (&["--heartbeat-interval=x"], 2, "", "invalid value \"x\" for flag -heartbeat-interval"),
         (&["--heartbeat-interval=0"], 1, "", "--heartbeat-interval must be >0 (set to 0ms)"),
-        (&["--auto-tls"], 1, "", "not supported yet: --auto-tls"),
+        (&["--force-new-cluster"], 1, "", "not supported yet: --force-new-cluster"),
     ];
     for (args, code, stdout, stderr) in cases {
         let output = ended(args);

@@ -9,14 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use proto::etcdserverpb::auth_client::AuthClient;
-use proto::etcdserverpb::kv_client::KvClient;
-use proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use proto::etcdserverpb::{
-    AuthEnableRequest, AuthStatusRequest, AuthUserAddRequest, AuthenticateRequest, Compare,
-    DowngradeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest, compare, request_op,
+    AuthenticateRequest, Compare, PutRequest, RangeRequest, RequestOp, TxnRequest, compare,
+    request_op,
 };
 use support::PATIENCE;
-use tonic::{Code, Request, Status};
+use tonic::Request;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_cairn");
 const READY: &str = "ready to serve client requests";
@@ -173,35 +171,4 @@ async fn no_value_token_or_password_is_ever_logged() {
     let mut process = member.start();
     process.ready().await;
     assert!(!member.log().contains(SECRET), "the second start says it");
-}
-
-fn check_unimplemented<T: std::fmt::Debug>(what: &str, answer: Result<T, Status>) {
-    let status = answer.expect_err(what);
-    assert_eq!(status.code(), Code::Unimplemented, "{what}: {status}");
-    assert!(status.message().contains("not implemented yet"), "{what}: {status}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_that_are_not_built_say_so() {
-    use proto::v3electionpb::election_client::ElectionClient;
-    use proto::v3electionpb::{CampaignRequest, LeaderRequest};
-    use proto::v3lockpb::LockRequest;
-    use proto::v3lockpb::lock_client::LockClient;
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let member = support::cluster(dir.path(), 1).remove(0);
-    let mut process = member.start();
-    let mut kv: KvClient<_> = process.ready().await;
-    let channel = support::channel(&member.client_url()).await.expect("it serves");
-    let mut auth = AuthClient::new(channel.clone());
-    check_unimplemented("AuthEnable", auth.auth_enable(AuthEnableRequest {}).await);
-    check_unimplemented("AuthStatus", auth.auth_status(AuthStatusRequest {}).await);
-    check_unimplemented("UserAdd", auth.user_add(AuthUserAddRequest::default()).await);
-    let mut lock = LockClient::new(channel.clone());
-    check_unimplemented("Lock", lock.lock(LockRequest::default()).await);
-    let mut election = ElectionClient::new(channel.clone());
-    check_unimplemented("Campaign", election.campaign(CampaignRequest::default()).await);
-    check_unimplemented("Leader", election.leader(LeaderRequest::default()).await);
-    let mut maintenance = MaintenanceClient::new(channel);
-    check_unimplemented("Downgrade", maintenance.downgrade(DowngradeRequest::default()).await);
-    support::put(&mut kv, "key", "value").await.expect("the rest serves on");
 }

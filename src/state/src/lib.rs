@@ -9,6 +9,8 @@
 extern crate alloc;
 
 pub mod alarm;
+pub mod auth;
+mod downgrade;
 pub mod lease;
 mod machine;
 pub mod membership;
@@ -17,9 +19,11 @@ mod record;
 mod reply;
 
 pub use alarm::Alarms;
+pub use auth::{Access, Auth, AuthError, Identity, RecordedAuth};
+pub use downgrade::Downgrade;
 pub use lease::{Lease, LeaseError, Leases, TTL_SECONDS_MAX};
 pub use machine::{Applied, Committed, Effect, Machine, has_put, request_id};
 pub use membership::{ChangeContext, Member, MemberChange, MemberError, Membership};
 pub use quota::demand;
 pub use record::{KEYSPACE, RecordError, Recorded, read as read_record, replace as replace_record};
-pub use reply::{Refusal, Reply};
+pub use reply::{AuthReply, Refusal, Reply};

@@ -1,19 +1,23 @@
 //! The machine itself: keys, leases, members, alarms and versions, changed by entries alone.
 
 mod apply;
+mod auth;
 mod members;
 
 pub use apply::has_put;
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base::{Index, LeaseId, MemberId, Term};
 use bytes::Bytes;
-use mvcc::{Backend, Change, Store};
+use mvcc::{Backend, Change, Store, View};
 use proto::etcdserverpb::InternalRaftRequest;
 
 use crate::alarm::Alarms;
+use crate::auth::Auth;
+use crate::downgrade::Downgrade;
 use crate::lease::Leases;
 use crate::membership::{Member, Membership};
 use crate::record::{self, Recorded};
@@ -72,10 +76,23 @@ pub enum Effect {
     MembersChanged,
     /// The cluster version changed.
     ClusterVersion(String),
+    /// A downgrade began or ended.
+    DowngradeChanged,
     /// History up to this revision is dead from now on.
     Compacted(i64),
     /// An alarm was raised or taken back.
     AlarmsChanged,
+    /// Users, roles or whether they count have changed.
+    AuthChanged,
+    /// A user has this simple token from now on.
+    TokenAssigned {
+        /// The user.
+        user: String,
+        /// The token.
+        token: String,
+    },
+    /// The simple tokens of a user, or of all users for `None`, are void.
+    TokensVoid(Option<String>),
 }
 
 /// The replicated state of one member.
@@ -85,11 +102,16 @@ pub struct Machine<B: Backend> {
     pub(crate) leases: Leases,
     pub(crate) members: Membership,
     pub(crate) alarms: Alarms,
+    /// Shared with the views that readers have.
+    pub(crate) auth: Arc<Auth>,
     pub(crate) cluster_version: String,
+    pub(crate) downgrade: Option<Downgrade>,
     pub(crate) applied: (Index, Term),
     pub(crate) chain: u64,
     pub(crate) configuration: Bytes,
     pub(crate) learners_max: usize,
+    /// The last compaction that was applied since somebody asked, and the state before it.
+    pub(crate) compaction: Option<(i64, View<B::Snapshot>)>,
     /// Changes of the record since the last cut, in order.
     pub(crate) unrecorded: Vec<Change>,
 }
@@ -103,11 +125,14 @@ impl<B: Backend> Machine<B> {
             leases: Leases::default(),
             members: Membership::default(),
             alarms: Alarms::default(),
+            auth: Arc::new(Auth::of(&recorded.auth)),
             cluster_version: recorded.cluster_version.clone(),
+            downgrade: recorded.downgrade.clone(),
             applied: (recorded.index, recorded.term),
             chain: recorded.chain,
             configuration: recorded.configuration.clone(),
             learners_max,
+            compaction: None,
             unrecorded: Vec::new(),
         };
         for &(id, ttl, remaining) in &recorded.leases {
@@ -170,6 +195,12 @@ impl<B: Backend> Machine<B> {
         changes
     }
 
+    /// The last compaction that was applied since the last call, with the state right before it, of
+    /// which etcd takes a hash.
+    pub fn take_compaction(&mut self) -> Option<(i64, View<B::Snapshot>)> {
+        self.compaction.take()
+    }
+
     /// Everything that is recorded beside the keys, as of the last applied entry.
     #[must_use]
     pub fn recorded(&self) -> Recorded {
@@ -182,12 +213,14 @@ impl<B: Backend> Machine<B> {
             chain: self.chain,
             configuration: self.configuration.clone(),
             cluster_version: self.cluster_version.clone(),
+            downgrade: self.downgrade.clone(),
             revision: self.store.revision(),
             compaction: self.store.compact_revision(),
             leases: leases.map(|(id, l)| (id, l.ttl_seconds, l.remaining_seconds)).collect(),
             members: self.members.iter().cloned().collect(),
             removed: self.members.removed().collect(),
             alarms: alarms.map(|a| (a.alarm, MemberId(a.member_id))).collect(),
+            auth: self.auth.recorded(),
         }
     }
 
@@ -238,10 +271,22 @@ impl<B: Backend> Machine<B> {
         &self.alarms
     }
 
+    /// Users and roles.
+    #[must_use]
+    pub fn auth(&self) -> &Arc<Auth> {
+        &self.auth
+    }
+
     /// `X.Y.0`, or empty while undecided.
     #[must_use]
     pub fn cluster_version(&self) -> &str {
         &self.cluster_version
+    }
+
+    /// The last word about downgrades; `None` before the first.
+    #[must_use]
+    pub fn downgrade(&self) -> Option<&Downgrade> {
+        self.downgrade.as_ref()
     }
 
     /// The Raft configuration in force, as recorded with the last configuration entry.
@@ -253,6 +298,7 @@ impl<B: Backend> Machine<B> {
     /// Checks the invariants that span modules; O(n).
     pub fn check(&self) {
         self.leases.check();
+        self.auth.check();
     }
 }
 

@@ -12,8 +12,10 @@ use base::{Index, LeaseId, MemberId, Term};
 use bytes::{BufMut, Bytes, BytesMut};
 use mvcc::{BackendError, BackendSnapshot, Change};
 use prost::Message;
-use proto::leasepb;
+use proto::{authpb, leasepb};
 
+use crate::auth::RecordedAuth;
+use crate::downgrade::Downgrade;
 use crate::lease::Lease;
 use crate::membership::Member;
 
@@ -26,15 +28,25 @@ const APPLIED: &[u8] = b"applied";
 const CONFIGURATION: &[u8] = b"configuration";
 /// The cluster version in text.
 const CLUSTER_VERSION: &[u8] = b"cluster-version";
+/// A downgrade, as etcd's JSON.
+const DOWNGRADE: &[u8] = b"downgrade";
 /// The scheduled compaction revision, 8 bytes, big endian.
 const COMPACTION: &[u8] = b"compaction";
 /// The store's revision, 8 bytes, big endian.
 const REVISION: &[u8] = b"revision";
+/// Whether authentication is on, one byte; missing until it was switched for the first time.
+const AUTH_ENABLED: &[u8] = b"auth-enabled";
+/// The revision of users and roles, 8 bytes, big endian; missing while it is one.
+const AUTH_REVISION: &[u8] = b"auth-revision";
 
 const LEASE: u8 = b'l';
 const MEMBER: u8 = b'm';
 const REMOVED: u8 = b'r';
 const ALARM: u8 = b'a';
+/// A user: the name, and `authpb.User`.
+const USER: u8 = b'u';
+/// A role: the name, and `authpb.Role`.
+const ROLE: u8 = b'o';
 
 /// What a record says; a fresh backend says the default.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +61,8 @@ pub struct Recorded {
     pub configuration: Bytes,
     /// `X.Y.0`, or empty.
     pub cluster_version: String,
+    /// A downgrade; `None` before the first.
+    pub downgrade: Option<Downgrade>,
     /// The store's revision; zero in a fresh record.
     pub revision: i64,
     /// The scheduled compaction; -1 for none.
@@ -61,6 +75,8 @@ pub struct Recorded {
     pub removed: Vec<MemberId>,
     /// Alarms: kind and member.
     pub alarms: Vec<(i32, MemberId)>,
+    /// Users, roles and whether they count.
+    pub auth: RecordedAuth,
 }
 
 /// Why a record cannot be read.
@@ -111,6 +127,10 @@ pub(crate) fn cluster_version(version: &str) -> Change {
     put(CLUSTER_VERSION, Bytes::copy_from_slice(version.as_bytes()))
 }
 
+pub(crate) fn downgrade(downgrade: &Downgrade) -> Change {
+    put(DOWNGRADE, downgrade.to_json())
+}
+
 pub(crate) fn compaction(revision: i64) -> Change {
     put(COMPACTION, Bytes::copy_from_slice(&revision.to_be_bytes()))
 }
@@ -157,6 +177,39 @@ pub(crate) fn alarm(kind: i32, id: MemberId, active: bool) -> Change {
     }
 }
 
+pub(crate) fn auth_enabled(on: bool) -> Change {
+    put(AUTH_ENABLED, Bytes::copy_from_slice(&[u8::from(on)]))
+}
+
+pub(crate) fn auth_revision(revision: u64) -> Change {
+    put(AUTH_REVISION, Bytes::copy_from_slice(&revision.to_be_bytes()))
+}
+
+fn named(prefix: u8, name: &[u8]) -> Bytes {
+    let mut key = BytesMut::with_capacity(1 + name.len());
+    key.put_u8(prefix);
+    key.put_slice(name);
+    key.freeze()
+}
+
+pub(crate) fn user(user: &authpb::User) -> Change {
+    let key = named(USER, &user.name);
+    Change::Put { keyspace: KEYSPACE, key, value: user.encode_to_vec().into() }
+}
+
+pub(crate) fn user_gone(name: &str) -> Change {
+    Change::Delete { keyspace: KEYSPACE, key: named(USER, name.as_bytes()) }
+}
+
+pub(crate) fn role(role: &authpb::Role) -> Change {
+    let key = named(ROLE, &role.name);
+    Change::Put { keyspace: KEYSPACE, key, value: role.encode_to_vec().into() }
+}
+
+pub(crate) fn role_gone(name: &str) -> Change {
+    Change::Delete { keyspace: KEYSPACE, key: named(ROLE, name.as_bytes()) }
+}
+
 /// The changes that make the record say this and nothing else.
 ///
 /// # Errors
@@ -191,6 +244,7 @@ fn all(recorded: &Recorded) -> Vec<Change> {
     if !recorded.cluster_version.is_empty() {
         changes.push(cluster_version(&recorded.cluster_version));
     }
+    changes.extend(recorded.downgrade.as_ref().map(downgrade));
     if recorded.compaction >= 0 {
         changes.push(compaction(recorded.compaction));
     }
@@ -203,6 +257,11 @@ fn all(recorded: &Recorded) -> Vec<Change> {
         changes.push(remembered);
     }
     changes.extend(recorded.alarms.iter().map(|&(kind, id)| alarm(kind, id, true)));
+    let auth = &recorded.auth;
+    changes.extend(auth.enabled.map(auth_enabled));
+    changes.push(auth_revision(auth.revision));
+    changes.extend(auth.users.iter().map(user));
+    changes.extend(auth.roles.iter().map(role));
     changes
 }
 
@@ -231,7 +290,12 @@ fn read_one(recorded: &mut Recorded, key: &[u8], value: &Bytes) -> Option<()> {
         REVISION => recorded.revision = i64::from_be_bytes(value[..].try_into().ok()?),
         COMPACTION => recorded.compaction = i64::from_be_bytes(value[..].try_into().ok()?),
         CONFIGURATION => recorded.configuration = value.clone(),
+        AUTH_ENABLED => recorded.auth.enabled = Some(value[..] == [1]),
+        AUTH_REVISION => {
+            recorded.auth.revision = u64::from_be_bytes(value[..].try_into().ok()?);
+        }
         CLUSTER_VERSION => recorded.cluster_version = String::from_utf8(value.to_vec()).ok()?,
+        DOWNGRADE => recorded.downgrade = Some(Downgrade::from_json(value)?),
         _ => read_numbered(recorded, *key.first()?, key.get(1..)?, value)?,
     }
     Some(())
@@ -250,6 +314,8 @@ fn read_numbered(recorded: &mut Recorded, kind: u8, id: &[u8], value: &Bytes) ->
             let kind = i32::from_be_bytes(id.get(..4)?.try_into().ok()?);
             recorded.alarms.push((kind, MemberId(number(id.get(4..)?)?)));
         }
+        USER => recorded.auth.users.push(authpb::User::decode(value.clone()).ok()?),
+        ROLE => recorded.auth.roles.push(authpb::Role::decode(value.clone()).ok()?),
         _ => return None,
     }
     Some(())
@@ -258,6 +324,7 @@ fn read_numbered(recorded: &mut Recorded, kind: u8, id: &[u8], value: &Bytes) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
     use alloc::vec;
     use mvcc::Backend;
     use mvcc::memory::MemoryBackend;
@@ -270,12 +337,24 @@ mod tests {
             chain: 7,
             configuration: Bytes::from_static(b"\x08\x01"),
             cluster_version: "3.7.0".into(),
+            downgrade: Some(Downgrade::set(index == 8, "3.6.0")),
             revision: 12,
             compaction: 5,
             leases: vec![(LeaseId(1), 10, 0), (LeaseId(index as i64), 20, 5)],
             members: vec![member(1), member(index)],
             removed: vec![MemberId(100 + index)],
             alarms: vec![(1, MemberId(index))],
+            auth: RecordedAuth {
+                enabled: (index > 8).then_some(true),
+                revision: index,
+                users: vec![authpb::User {
+                    name: Bytes::from(index.to_string()),
+                    password: Bytes::from_static(b"hash"),
+                    roles: vec!["r".into()],
+                    options: Some(authpb::UserAddOptions::default()),
+                }],
+                roles: vec![authpb::Role { name: Bytes::from_static(b"r"), ..Default::default() }],
+            },
         }
     }
 

@@ -1,14 +1,17 @@
 //! What applying an entry answers: the same on every member, but for the header that the answering
 //! member puts on.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use base::checksum::{crc32c, crc32c_append};
 use base::{LeaseId, MemberId};
 use mvcc::KvError;
 use prost::Message;
+use proto::authpb;
 use proto::etcdserverpb::AlarmMember;
 
+use crate::auth::AuthError;
 use crate::lease::LeaseError;
 use crate::membership::{Member, MemberError};
 
@@ -40,6 +43,55 @@ pub enum Reply {
         /// All members, by id.
         members: Vec<Member>,
     },
+    /// Users or roles were changed or asked for.
+    Auth(AuthReply),
+}
+
+/// The answer to a request about users and roles.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AuthReply {
+    /// It is done, and there is nothing more to say.
+    Done,
+    /// Whether authentication is on, and the revision of users and roles.
+    Status {
+        /// Whether it is on.
+        enabled: bool,
+        /// The revision.
+        revision: u64,
+    },
+    /// A user may have a token.
+    Authenticated {
+        /// The user.
+        user: String,
+        /// The token, if tokens are simple.
+        simple_token: String,
+        /// The revision of users and roles that it is valid from.
+        revision: u64,
+    },
+    /// Names: roles of a user, all users, or all roles.
+    Names(Vec<String>),
+    /// Permissions of a role.
+    Permissions(Vec<authpb::Permission>),
+}
+
+impl AuthReply {
+    fn checksum(&self) -> u32 {
+        match self {
+            AuthReply::Done => 6,
+            AuthReply::Status { enabled, revision } => {
+                crc32c_append(7 + u32::from(*enabled), &revision.to_le_bytes())
+            }
+            AuthReply::Authenticated { simple_token, revision, .. } => {
+                crc32c_append(crc32c_append(9, simple_token.as_bytes()), &revision.to_le_bytes())
+            }
+            AuthReply::Names(names) => {
+                names.iter().fold(10, |crc, name| crc32c_append(crc, name.as_bytes()))
+            }
+            AuthReply::Permissions(permissions) => {
+                permissions.iter().fold(11, |crc, p| crc32c_append(crc, &p.encode_to_vec()))
+            }
+        }
+    }
 }
 
 /// A deterministic error: the request had no effect, on every member.
@@ -51,6 +103,8 @@ pub enum Refusal {
     Lease(LeaseError),
     /// A rule of membership.
     Member(MemberError),
+    /// A rule of authentication.
+    Auth(AuthError),
     /// Alarm NOSPACE is active.
     NoSpace,
     /// Alarm CORRUPT is active.
@@ -78,6 +132,7 @@ impl Reply {
                 let crc = crc32c_append(crc, &member.id.to_le_bytes());
                 member.peer_urls.iter().fold(crc, |crc, url| crc32c_append(crc, url.as_bytes()))
             }),
+            Reply::Auth(reply) => reply.checksum(),
         }
     }
 }
@@ -99,6 +154,12 @@ impl From<KvError> for Refusal {
 impl From<LeaseError> for Refusal {
     fn from(error: LeaseError) -> Refusal {
         Refusal::Lease(error)
+    }
+}
+
+impl From<AuthError> for Refusal {
+    fn from(error: AuthError) -> Refusal {
+        Refusal::Auth(error)
     }
 }
 

@@ -91,7 +91,7 @@ impl Hub {
             Some(CreateError::NegativeStart)
         } else if spec.range.is_empty() {
             Some(CreateError::EmptyRange)
-        } else if wanted_id != 0 && stream.watchers.contains_key(&wanted_id) {
+        } else if wanted_id != 0 && stream.is_taken(wanted_id) {
             Some(CreateError::DuplicateId)
         } else {
             None
@@ -114,10 +114,22 @@ impl Hub {
         Ok(watch_id)
     }
 
-    /// Ends a watcher; nothing happens for an unknown id. True when it existed.
+    /// Answers a request to watch that is refused before it is looked at.
+    ///
+    /// # Panics
+    /// When the stream is not open.
+    pub fn refuse(&mut self, id: StreamId, error: CreateError) {
+        let revision = self.current;
+        let stream = self.streams.get_mut(&id).expect("requests come on open streams");
+        stream.push(Response::Refused { error, revision });
+    }
+
+    /// Ends a watcher, or frees the id of one that a compaction ended; nothing happens for an
+    /// unknown id. True when there was one.
     pub fn cancel(&mut self, id: StreamId, watch_id: i64) -> bool {
         let revision = self.current;
-        if !self.remove(id, watch_id) {
+        let had_ended = self.streams.get_mut(&id).is_some_and(|s| s.ended.remove(&watch_id));
+        if !had_ended && !self.remove(id, watch_id) {
             return false;
         }
         if let Some(stream) = self.streams.get_mut(&id) {
@@ -276,6 +288,7 @@ impl Hub {
             mark!("watch: cancelled by compaction");
             self.remove(id, *watch_id);
             if let Some(stream) = self.streams.get_mut(&id) {
+                stream.ended.insert(*watch_id);
                 stream.push(Response::Compacted { watch_id: *watch_id, compact_revision });
             }
         }
@@ -283,12 +296,14 @@ impl Hub {
     }
 
     /// A client asks how far its stream is: answered when every watcher is synced and has begun,
-    /// forgotten otherwise. True when something was queued.
+    /// forgotten otherwise, and, as in etcd, while one that a compaction ended is not cancelled.
+    /// True when something was queued.
     pub fn request_progress(&mut self, id: StreamId) -> bool {
         let revision = self.current;
         let Some(stream) = self.streams.get_mut(&id) else { return false };
         let begun = |w: &Watcher| w.synced && w.spec.start_revision <= revision;
-        if stream.watchers.is_empty() || !stream.watchers.values().all(begun) {
+        let all_begun = stream.ended.is_empty() && stream.watchers.values().all(begun);
+        if stream.watchers.is_empty() || !all_begun {
             return false;
         }
         stream.push(Response::Progress { watch_id: NO_WATCH, revision });

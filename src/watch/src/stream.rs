@@ -1,6 +1,6 @@
 //! One stream: its watchers and the responses that wait to be taken.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::response::Response;
 use crate::watcher::Watcher;
@@ -13,6 +13,8 @@ pub struct StreamId(pub u64);
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     pub(crate) watchers: BTreeMap<i64, Watcher>,
+    /// Ids of watchers that a compaction ended: as in etcd taken until they are cancelled.
+    pub(crate) ended: BTreeSet<i64>,
     queue: VecDeque<Response>,
     queued_bytes: usize,
     next_id: i64,
@@ -21,12 +23,17 @@ pub(crate) struct Stream {
 impl Stream {
     /// The first free id at or above the last one given.
     pub(crate) fn pick_id(&mut self) -> i64 {
-        while self.watchers.contains_key(&self.next_id) {
+        while self.is_taken(self.next_id) {
             self.next_id += 1;
         }
         let id = self.next_id;
         self.next_id += 1;
         id
+    }
+
+    /// Whether a watcher has this id, or had it when a compaction ended it.
+    pub(crate) fn is_taken(&self, id: i64) -> bool {
+        self.watchers.contains_key(&id) || self.ended.contains(&id)
     }
 
     /// Whether events may be queued: one revision is always admitted to an empty queue.

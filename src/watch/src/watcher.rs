@@ -19,6 +19,12 @@ impl KeyRange {
         KeyRange { key, range_end }
     }
 
+    /// The key and the range end as etcd reads them.
+    #[must_use]
+    pub fn bounds(&self) -> (&[u8], &[u8]) {
+        (&self.key, &self.range_end)
+    }
+
     /// Whether a key lies in the range.
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> bool {
@@ -71,6 +77,8 @@ pub enum CreateError {
     DuplicateId,
     /// The start lies below zero.
     NegativeStart,
+    /// Who asks may not read the range; why, as it goes over the wire.
+    Forbidden(&'static str),
 }
 
 impl CreateError {
@@ -80,6 +88,7 @@ impl CreateError {
         match self {
             CreateError::EmptyRange => "mvcc: watcher range is empty",
             CreateError::DuplicateId => "mvcc: duplicate watch ID provided on the WatchStream",
+            CreateError::Forbidden(reason) => reason,
             CreateError::NegativeStart => "etcdserver: mvcc: required revision has been compacted",
         }
     }

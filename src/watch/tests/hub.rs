@@ -224,6 +224,15 @@ fn what_lags_behind_a_compaction_ends_with_its_revision() {
     let expected = Response::Compacted { watch_id: 0, compact_revision: 4 };
     assert_eq!(run.hub.take(run.stream), Some(expected));
     assert!(run.hub.lagging().is_empty());
+    // As in etcd, its id is free again only when the client has cancelled it.
+    run.create(0, 0, 0, false);
+    assert_eq!(run.hub.take(run.stream), Some(Response::Created { watch_id: 1, revision: 5 }));
+    assert!(!run.hub.request_progress(run.stream));
+    assert!(run.hub.cancel(run.stream, 0));
+    assert!(run.hub.request_progress(run.stream));
+    assert_eq!(run.hub.take(run.stream), Some(Response::Canceled { watch_id: 0, revision: 5 }));
+    assert!(!run.hub.cancel(run.stream, 0));
+    run.hub.check();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! | line | meaning |
 //! |---|---|
 //! | `# text` | a comment |
+//! | `@3.4,3.5 line` | a line of any kind, only for tools of these versions |
 //! | `members N` | only for clusters of this size |
 //! | `$ words` | runs the tool; the lines below are its output |
 //! | `\| text` | a line of its input |

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use super::step::words;
 use super::{Names, Script, Step, fill, matches};
+use crate::clients::Program;
 
 /// How long a line may take to appear on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ impl Drop for Beside {
 
 /// A tool and the cluster that it is used on.
 pub struct Session {
-    tool: PathBuf,
+    tool: Program,
     names: Names,
     beside: BTreeMap<String, Beside>,
 }
@@ -38,7 +38,7 @@ impl Session {
     /// `names` are known to all transcripts; `endpoints` is what the tool is given when a command
     /// names none.
     #[must_use]
-    pub fn new(tool: PathBuf, names: Names) -> Session {
+    pub fn new(tool: Program, names: Names) -> Session {
         Session { tool, names, beside: BTreeMap::new() }
     }
 
@@ -66,7 +66,9 @@ impl Session {
 
     fn command(&self, line: &str) -> Command {
         let line = fill(line, &self.names);
-        let mut command = Command::new(&self.tool);
+        let mut command = self.tool.command();
+        // Old ones speak to the v2 API otherwise.
+        command.env("ETCDCTL_API", "3");
         command.args(words(&line));
         if !line.contains("--endpoints") {
             command.arg(format!("--endpoints={}", self.names["endpoints"]));

@@ -50,18 +50,19 @@ pub struct Script {
 }
 
 impl Script {
-    /// All transcripts of a folder, by name.
+    /// All transcripts of a folder, by name, as a tool of this version prints them.
     ///
     /// # Panics
     /// When one cannot be read.
     #[must_use]
-    pub fn all(folder: &Path) -> Vec<Script> {
+    pub fn all(folder: &Path, version: &str) -> Vec<Script> {
         let entries = fs::read_dir(folder).expect("a folder of transcripts");
         let mut paths: Vec<_> = entries.map(|entry| entry.expect("it is listed").path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|ending| ending == "txt"));
         paths.sort();
         let read = |path: &std::path::PathBuf| {
             let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-            Script::parse(&name, &fs::read_to_string(path).expect("transcripts are text"))
+            Script::parse(&name, version, &fs::read_to_string(path).expect("transcripts are text"))
         };
         paths.iter().map(read).collect()
     }
@@ -71,10 +72,12 @@ impl Script {
     /// # Panics
     /// When a line means nothing where it stands.
     #[must_use]
-    pub fn parse(name: &str, text: &str) -> Script {
+    pub fn parse(name: &str, version: &str, text: &str) -> Script {
         let mut script = Script { name: name.to_owned(), members: None, steps: Vec::new() };
         for (number, line) in text.lines().enumerate() {
-            script.line(number + 1, line);
+            if let Some(line) = of_version(line, version) {
+                script.line(number + 1, line);
+            }
         }
         for (_, step) in &mut script.steps {
             if let Step::Run { output, .. } = step {
@@ -137,6 +140,13 @@ impl Script {
     }
 }
 
+/// A line that is for this version, without the versions that it is for.
+fn of_version<'a>(line: &'a str, version: &str) -> Option<&'a str> {
+    let Some(rest) = line.strip_prefix('@') else { return Some(line) };
+    let (versions, line) = rest.split_once(' ').unwrap_or((rest, ""));
+    versions.split(',').any(|known| known == version).then_some(line)
+}
+
 /// `[code] text`.
 fn ended(line: &str) -> Option<(i32, &str)> {
     let (code, text) = line.strip_prefix('[')?.split_once(']')?;
@@ -178,7 +188,7 @@ mod tests {
     fn a_transcript_is_read_line_by_line() {
         let text = "# why\nmembers 3\n$ put a 'b c'\n| in\nOK\n\n& w watch a\nw> PUT\n. w\n\
                     $ get\n[128] Error: x\n";
-        let script = Script::parse("t", text);
+        let script = Script::parse("t", "3.7", text);
         assert_eq!(script.members, Some(3));
         let steps: Vec<Step> = script.steps.into_iter().map(|(_, step)| step).collect();
         let run = |words: &str, input: &str, output: &[&str], ends| Step::Run {
@@ -198,6 +208,17 @@ mod tests {
                 run("get", "", &[], (128, Some("Error: x".to_owned()))),
             ]
         );
+    }
+
+    #[test]
+    fn a_line_may_be_for_some_versions_only() {
+        let text = "$ get\n@3.4 old\n@3.5,3.7 new\n";
+        let output = |version| match Script::parse("t", version, text).steps.swap_remove(0) {
+            (_, Step::Run { output, .. }) => output,
+            step => panic!("{step:?}"),
+        };
+        assert_eq!(output("3.4"), ["old"]);
+        assert_eq!(output("3.7"), ["new"]);
     }
 
     #[test]

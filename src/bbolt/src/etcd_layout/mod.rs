@@ -66,6 +66,14 @@ pub mod meta_key {
     pub const STORAGE_VERSION: &[u8] = b"storageVersion";
 }
 
+/// The keys of the bucket [`CLUSTER`](bucket::CLUSTER).
+pub mod cluster_key {
+    /// The cluster's version, `X.Y.0`.
+    pub const VERSION: &[u8] = b"clusterVersion";
+    /// The last word about downgrades, as JSON.
+    pub const DOWNGRADE: &[u8] = b"downgrade";
+}
+
 #[cfg(test)]
 mod tests {
     use super::bucket;

@@ -6,8 +6,11 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::args::Global;
+use super::client::Login;
+use super::client::secure::{Security, TlsFlags};
 use super::display::{Display, Format};
 use super::failure::Failure;
+use super::text::password;
 use crate::duration;
 
 const PREFIX: &str = "ETCDCTL_";
@@ -29,10 +32,14 @@ pub struct Settings {
     pub keepalive_time: Duration,
     /// How long a ping may stay without an answer.
     pub keepalive_timeout: Duration,
+    /// Who the client is.
+    pub login: Login,
     /// The greatest request that is sent.
     pub request_bytes_max: usize,
     /// The greatest answer that is taken.
     pub answer_bytes_max: usize,
+    /// TLS.
+    pub security: Security,
 }
 
 impl Settings {
@@ -51,12 +58,15 @@ impl Settings {
         refuse_unsupported(&global)?;
         let format = Format::parse(global.write_out.as_deref().unwrap_or("simple"))?;
         let hex = flag("hex", &global.hex, false)?;
+        let security = security(&global)?;
         Ok(Settings {
+            security,
             endpoints: endpoints(&global.endpoints),
             display: Display { format, hex, value_only: false },
             dial_timeout: time("dial-timeout", &global.dial_timeout, "2s")?,
             command_timeout: time("command-timeout", &global.command_timeout, "5s")?,
             timeout_is_set,
+            login: login(&global)?,
             keepalive_time: time("keepalive-time", &global.keepalive_time, "2s")?,
             keepalive_timeout: time("keepalive-timeout", &global.keepalive_timeout, "6s")?,
             request_bytes_max: size("max-request-bytes", &global.max_request_bytes, 2 << 20)?,
@@ -150,23 +160,45 @@ fn refuse_empty(global: &Global) -> Result<(), Failure> {
 fn refuse_unsupported(global: &Global) -> Result<(), Failure> {
     let given = |value: &Option<String>| value.as_deref().is_some_and(|value| !value.is_empty());
     let unsupported = [
-        ("cert", given(&global.cert)),
-        ("key", given(&global.key)),
-        ("cacert", given(&global.cacert)),
-        ("auth-jwt-token", given(&global.auth_jwt_token)),
-        ("user", given(&global.user)),
-        ("password", given(&global.password)),
         ("discovery-srv", given(&global.discovery_srv)),
         ("discovery-srv-name", given(&global.discovery_srv_name)),
-        (
-            "insecure-transport=false",
-            !flag("insecure-transport", &global.insecure_transport, true)?,
-        ),
-        ("insecure-skip-tls-verify", flag("", &global.insecure_skip_tls_verify, false)?),
     ];
     match unsupported.iter().find(|(_, used)| *used) {
         Some((name, _)) => Err(Failure::not_supported(format!("--{name}"))),
         None => Ok(()),
+    }
+}
+
+fn security(global: &Global) -> Result<Security, Failure> {
+    let file = |value: &Option<String>| value.clone().filter(|path| !path.is_empty());
+    let skip_verify = &global.insecure_skip_tls_verify;
+    let flags = TlsFlags {
+        cert: file(&global.cert),
+        key: file(&global.key),
+        cacert: file(&global.cacert),
+        insecure_transport: flag("insecure-transport", &global.insecure_transport, true)?,
+        skip_verify: flag("insecure-skip-tls-verify", skip_verify, false)?,
+    };
+    Security::open(flags).map_err(Failure::bad_arguments)
+}
+
+/// A token, or a user whose password is asked for when it is not given.
+fn login(global: &Global) -> Result<Login, Failure> {
+    let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+    if let Some(token) = given(&global.auth_jwt_token) {
+        return Ok(Login::Token(token));
+    }
+    let Some(user) = given(&global.user) else { return Ok(Login::Nobody) };
+    if let Some(password) = given(&global.password) {
+        return Ok(Login::User(user, password));
+    }
+    match user.split_once(':') {
+        Some((user, password)) => Ok(Login::User(user.to_owned(), password.to_owned())),
+        None => {
+            let asked = password::ask("Password: ", &mut std::io::stdout());
+            let password = asked.map_err(Failure::error)?;
+            Ok(Login::User(user, password))
+        }
     }
 }
 
@@ -235,10 +267,22 @@ mod tests {
     }
 
     #[test]
+    fn a_user_brings_a_password_in_one_flag_or_in_two_and_a_token_alone() {
+        let login = |pairs: &[(&str, &str)]| read(Global::default(), pairs).0.map(|it| it.login);
+        let user = Ok(Login::User("root".into(), "a:b".into()));
+        assert_eq!(login(&[("ETCDCTL_USER", "root:a:b")]), user);
+        assert_eq!(login(&[("ETCDCTL_USER", "root"), ("ETCDCTL_PASSWORD", "a:b")]), user);
+        let token = Ok(Login::Token("t".into()));
+        assert_eq!(login(&[("ETCDCTL_AUTH_JWT_TOKEN", "t"), ("ETCDCTL_USER", "u")]), token);
+        assert_eq!(login(&[]), Ok(Login::Nobody));
+    }
+
+    #[test]
     fn what_is_not_there_yet_says_so() {
-        let (settings, _) = read(Global::default(), &[("ETCDCTL_USER", "root:secret")]);
-        let failure = settings.expect_err("authentication is not built");
-        assert_eq!((failure.code, failure.text.as_str()), (1, "not supported yet: --user"));
+        let (settings, _) = read(Global::default(), &[("ETCDCTL_DISCOVERY_SRV", "a")]);
+        let failure = settings.expect_err("discovery is not built");
+        let text = "not supported yet: --discovery-srv";
+        assert_eq!((failure.code, failure.text.as_str()), (1, text));
         let global = Global { cert: Some(String::new()), ..Global::default() };
         assert_eq!(read(global, &[]).0.expect_err("empty").code, 128);
     }

@@ -16,6 +16,16 @@ pub const KEYS: [&[u8]; 10] =
 const LEASES: [i64; 6] = [1, 2, 3, 7, -5, i64::MAX];
 
 impl Generator {
+    /// A key of the key space.
+    pub fn key_of_space(&mut self) -> Bytes {
+        Bytes::from_static(self.prng.pick::<&[u8]>(&KEYS))
+    }
+
+    /// The end of a range that begins at a key, of any kind.
+    pub fn end_of(&mut self, key: &[u8]) -> Bytes {
+        self.range_end(key)
+    }
+
     /// A key of the key space, rarely one outside it or none.
     pub(super) fn key(&mut self) -> Bytes {
         match self.prng.below(60) {

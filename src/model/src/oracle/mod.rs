@@ -2,9 +2,10 @@
 //!
 //! It shares no code with the implementation, keeps the full history in a map of vectors, and has
 //! no index, no clock and no I/O. [`Oracle::apply`] is one log entry; [`Oracle::call`] is one
-//! request at the API of a lone member, checks included. Not ruled here: authentication, quota by
-//! size, membership beyond published attributes, and the passing of time on leases.
+//! request at the API of a lone member, checks included. Not ruled here: passwords and tokens,
+//! quota by size, membership beyond published attributes, and the passing of time on leases.
 
+mod auth;
 mod hash;
 mod history;
 mod lease;
@@ -66,6 +67,7 @@ pub struct Oracle {
     cluster_version: String,
     downgrade: Option<String>,
     attributes: BTreeMap<u64, Attributes>,
+    auth: auth::Auth,
 }
 
 impl Default for Oracle {
@@ -87,6 +89,7 @@ impl Oracle {
             cluster_version: String::new(),
             downgrade: None,
             attributes: BTreeMap::new(),
+            auth: auth::Auth::default(),
         }
     }
 
@@ -111,7 +114,9 @@ impl Oracle {
     /// Applies one log entry. The same entry on the same state gives the same reply.
     pub fn apply(&mut self, request: &InternalRaftRequest) -> Reply {
         let before = self.history.revision();
-        let response = self.admit(request).and_then(|()| self.dispatch(request));
+        let permitted =
+            self.admit(request).and_then(|()| self.auth.permits(&self.history, request));
+        let response = permitted.and_then(|()| self.dispatch(request));
         let after = self.history.revision();
         let events = match after == before {
             true => Vec::new(),
@@ -313,6 +318,9 @@ impl Oracle {
         if let Some(set) = &request.downgrade_info_set {
             self.downgrade = set.enabled.then(|| set.ver.clone());
             return Ok(Response::Empty);
+        }
+        if let Some(ruled) = self.auth.apply(request) {
+            return ruled.map(|()| Response::Empty);
         }
         if request.downgrade_version_test.is_some() {
             return Ok(Response::Empty);

@@ -2,6 +2,8 @@
 //!
 //! The concatenation of the parts is the answer of the range. The first part has up to ten keys;
 //! the limit of the next ones doubles or halves to keep a part within half and twice the target.
+//! A sort target without an order sorts each part by itself, as etcd does. But etcd then goes on
+//! behind the key that sorts last and so loses or repeats keys; here every key comes once.
 //! The revision is pinned by the first part. As in etcd it is not protected from compaction: each
 //! part is read through the newest view, and the stream ends with an error when that is compacted
 //! beyond it. So a long stream holds no old view either.
@@ -121,8 +123,7 @@ impl RangeStream {
         let more = found.len() > wanted;
         found.truncate(wanted);
         let next = found.last().map(|(key, _)| after(key));
-        let kvs = found.into_iter().map(|found| image.encoded(found, self.request.keys_only));
-        let kvs = kvs.collect::<Result<alloc::vec::Vec<Bytes>, _>>()?;
+        let (kvs, _) = image.ordered(found, &self.request)?;
         let keys = kvs.len() as i64;
         let mut answer = RangeAnswer { kvs, ..RangeAnswer::default() };
         self.sent += keys;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use prost::Message;
 use proto::etcdserverpb as pb;
+use proto::etcdserverpb::range_request::SortTarget;
 
 use super::RangeStream;
 use crate::answer::Header;
@@ -75,6 +76,19 @@ fn the_parts_of_a_stream_merge_to_the_range() {
     }
     let (_, parts) = merged(&all(), &mut store, 1 << 20).expect("allowed");
     assert_eq!(parts, 4, "10, 20, 40 and the rest");
+}
+
+#[test]
+fn a_sort_target_without_an_order_sorts_each_part_of_a_stream() {
+    let mut store = filled(0);
+    for (key, value) in [("a", "3"), ("b", "1"), ("c", "2")] {
+        store.put(&put(key, value), &Leases).expect("allowed");
+    }
+    let by_value = pb::RangeRequest { sort_target: SortTarget::Value as i32, ..all() };
+    let (sorted, _) = merged(&by_value, &mut store, 1 << 20).expect("allowed");
+    let keys: Vec<&[u8]> = sorted.kvs.iter().map(|pair| &pair.key[..]).collect();
+    assert_eq!(keys, [b"b", b"c", b"a"]);
+    assert_eq!(sorted, unary(&by_value, &mut store));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::header::encoded;
 use super::kv::unexpected;
 use super::{Answer, Api, Caller, until};
 use crate::Completed;
+use crate::auth::Credentials;
 use crate::convert::encode_change;
 use crate::env::{CallError, Env, Net, PeerRequest, PeerResponse};
 use crate::error::ApiError;
@@ -22,7 +23,11 @@ const CONNECTED_MIN: std::time::Duration = std::time::Duration::from_secs(5);
 const LEARNER_READY: f64 = 0.9;
 
 /// What a leader may answer to a promotion that was sent on to it.
-const PROMOTION_ERRORS: [ApiError; 6] = [
+const PROMOTION_ERRORS: [ApiError; 10] = [
+    ApiError::PERMISSION_DENIED,
+    ApiError::USER_EMPTY,
+    ApiError::USER_NOT_FOUND,
+    ApiError::INVALID_AUTH_TOKEN,
     ApiError::MEMBER_NOT_FOUND,
     ApiError::MEMBER_NOT_LEARNER,
     ApiError::LEARNER_NOT_READY,
@@ -58,6 +63,7 @@ impl<E: Env> Api<E> {
             true => Some(self.read_barrier().await?),
             false => None,
         };
+        self.require_user(caller).await?;
         let view = self.inner.views.load();
         if let Some(barrier) = barrier {
             self.read_served(barrier, view.applied);
@@ -72,11 +78,10 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn member_add(&self, caller: &Caller, request: pb::MemberAddRequest) -> Answer {
         self.require_leader(caller)?;
-        if request.peer_urls.is_empty() || !request.peer_urls.iter().all(|url| is_peer_url(url)) {
-            return Err(ApiError::MEMBER_BAD_URLS);
-        }
-        let trimmed = request.peer_urls.iter().map(|url| url.trim().to_owned());
-        let mut peer_urls: Vec<String> = trimmed.collect();
+        let urls: Option<Vec<String>> = request.peer_urls.iter().map(|url| peer_url(url)).collect();
+        let mut peer_urls =
+            urls.filter(|urls| !urls.is_empty()).ok_or(ApiError::MEMBER_BAD_URLS)?;
+        self.require_admin(caller).await?;
         peer_urls.sort();
         let second = self.inner.env.unix_millis() / 1000;
         let id = member_id(&peer_urls, "", Some(second));
@@ -98,6 +103,7 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn member_remove(&self, caller: &Caller, request: pb::MemberRemoveRequest) -> Answer {
         self.require_leader(caller)?;
+        self.require_admin(caller).await?;
         let id = MemberId(request.id);
         self.check_remove(id)?;
         let members = self.change_members(MemberChange::Remove(id)).await?;
@@ -111,6 +117,7 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn member_update(&self, caller: &Caller, request: pb::MemberUpdateRequest) -> Answer {
         self.require_leader(caller)?;
+        self.require_admin(caller).await?;
         let peer_urls = request.peer_urls;
         let member = Member { id: request.id, peer_urls, ..Member::default() };
         let members = self.change_members(MemberChange::Update(member)).await?;
@@ -129,7 +136,8 @@ impl<E: Env> Api<E> {
     ) -> Answer {
         self.require_leader(caller)?;
         let deadline = self.inner.env.now() + self.inner.config.request_timeout();
-        let promoted = self.promote(MemberId(request.id), deadline);
+        self.require_admin(caller).await?;
+        let promoted = self.promote(MemberId(request.id), caller, deadline);
         let members = until(&self.inner.env, deadline, promoted).await;
         let members = members.unwrap_or(Err(ApiError::TIMEOUT))?;
         Ok(encoded(&pb::MemberPromoteResponse { header: self.member_header(), members }))
@@ -137,13 +145,18 @@ impl<E: Env> Api<E> {
 
     /// Promotes on the leader, who alone knows how far a learner is; again while nobody leads or
     /// the leader cannot be reached, but never after it may have done so.
-    async fn promote(&self, id: MemberId, deadline: Instant) -> Result<Vec<pb::Member>, ApiError> {
+    async fn promote(
+        &self,
+        id: MemberId,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<Vec<pb::Member>, ApiError> {
         loop {
             let leader = self.inner.shared.leader();
             let outcome = match leader {
-                leader if leader == self.inner.member => self.promote_here(id).await,
+                leader if leader == self.inner.member => self.promote_here(id, caller).await,
                 leader if leader.is_zero() => Err(ApiError::NOT_LEADER),
-                leader => self.promote_at(leader, id, deadline).await,
+                leader => self.promote_at(leader, id, caller, deadline).await,
             };
             match outcome {
                 Err(error) if error == ApiError::NOT_LEADER => mark!("promote: leader awaited"),
@@ -161,9 +174,15 @@ impl<E: Env> Api<E> {
         &self,
         leader: MemberId,
         id: MemberId,
+        caller: &Caller,
         deadline: Instant,
     ) -> Result<Vec<pb::Member>, ApiError> {
-        let call = self.inner.env.net().call(leader, PeerRequest::MemberPromote(id), deadline);
+        let token = match &caller.credentials {
+            Credentials::Token(token) => Some(token.clone()),
+            _ => None,
+        };
+        let request = PeerRequest::MemberPromote { id, token };
+        let call = self.inner.env.net().call(leader, request, deadline);
         match call.await {
             Ok(PeerResponse::MemberPromote(members)) => Ok(members),
             Err(CallError::Unreachable(_)) => Err(ApiError::NOT_LEADER),
@@ -176,7 +195,12 @@ impl<E: Env> Api<E> {
     }
 
     /// Promotes on this member, which must lead.
-    pub(crate) async fn promote_here(&self, id: MemberId) -> Result<Vec<pb::Member>, ApiError> {
+    pub(crate) async fn promote_here(
+        &self,
+        id: MemberId,
+        caller: &Caller,
+    ) -> Result<Vec<pb::Member>, ApiError> {
+        self.require_admin(caller).await?;
         // A change that another member has answered may not be applied here yet.
         self.confirm_leadership().await?;
         let status = self.raft_status().await?;
@@ -281,15 +305,21 @@ impl<E: Env> Api<E> {
     }
 }
 
-/// Scheme http or https with host and port and nothing behind, or unix or unixs. The host may be
-/// empty, as in etcd.
-fn is_peer_url(url: &str) -> bool {
-    let Some((scheme, rest)) = url.trim().split_once("://") else { return false };
-    match scheme {
-        "unix" | "unixs" => !rest.is_empty(),
-        "http" | "https" => is_host_and_port(rest),
+/// A peer's URL as etcd keeps it: scheme http or https with host and port and no path, or unix or
+/// unixs. The host may be empty; a user before it and a query behind are nothing to etcd.
+fn peer_url(url: &str) -> Option<String> {
+    let (scheme, rest) = url.trim().split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let is_sound = match scheme.as_str() {
+        "unix" | "unixs" => true,
+        "http" | "https" => {
+            let authority = rest.split(['?', '#']).next().unwrap_or_default();
+            let host = authority.rsplit_once('@').map_or(authority, |(_user, host)| host);
+            !authority.contains('/') && is_host_and_port(host)
+        }
         _ => false,
-    }
+    };
+    is_sound.then(|| format!("{scheme}://{rest}"))
 }
 
 fn is_host_and_port(authority: &str) -> bool {
@@ -303,7 +333,7 @@ fn is_host_and_port(authority: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_peer_url;
+    use super::peer_url;
 
     #[test]
     fn peer_urls_have_scheme_host_and_port() {
@@ -314,10 +344,14 @@ mod tests {
             "unix://x:1",
             " http://a:1 ",
             "http://:1",
+            "http://user@a:1",
+            "http://a:1?query#part",
+            "unix://",
         ];
         for url in good {
-            assert!(is_peer_url(url), "{url}");
+            assert_eq!(peer_url(url).as_deref(), Some(url.trim()), "{url}");
         }
+        assert_eq!(peer_url("HTTP://a:1").as_deref(), Some("http://a:1"));
         let bad = [
             "a:1",
             "http://a",
@@ -326,11 +360,11 @@ mod tests {
             "http://a:1/",
             "http://a:x",
             "http://::1:2380",
-            "unix://",
+            "http://a:1/@b:1",
             "",
         ];
         for url in bad {
-            assert!(!is_peer_url(url), "{url}");
+            assert_eq!(peer_url(url), None, "{url}");
         }
     }
 }

@@ -5,7 +5,7 @@ use mvcc::KvError;
 use mvcc::validate::RequestError;
 use prost::Message;
 use proto::etcdserverpb as pb;
-use state::{LeaseError, MemberError, Refusal};
+use state::{AuthError, LeaseError, MemberError, Refusal};
 
 use super::Api;
 use crate::env::Env;
@@ -38,6 +38,30 @@ impl From<RequestError> for ApiError {
     }
 }
 
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> ApiError {
+        match error {
+            AuthError::RootUserMissing => ApiError::ROOT_USER_NOT_EXIST,
+            AuthError::RootRoleMissing => ApiError::ROOT_ROLE_NOT_EXIST,
+            AuthError::UserExists => ApiError::USER_EXISTS,
+            AuthError::UserEmpty => ApiError::USER_EMPTY,
+            AuthError::UserNotFound => ApiError::USER_NOT_FOUND,
+            AuthError::RoleExists => ApiError::ROLE_EXISTS,
+            AuthError::RoleNotFound => ApiError::ROLE_NOT_FOUND,
+            AuthError::RoleEmpty => ApiError::ROLE_EMPTY,
+            AuthError::PermissionNotGiven => ApiError::PERMISSION_NOT_GIVEN,
+            AuthError::Failed => ApiError::AUTH_FAILED,
+            AuthError::NoPasswordUser => ApiError::NO_PASSWORD_USER,
+            AuthError::PermissionDenied => ApiError::PERMISSION_DENIED,
+            AuthError::RoleNotGranted => ApiError::ROLE_NOT_GRANTED,
+            AuthError::PermissionNotGranted => ApiError::PERMISSION_NOT_GRANTED,
+            AuthError::NotEnabled => ApiError::AUTH_NOT_ENABLED,
+            AuthError::OldRevision => ApiError::AUTH_OLD_REVISION,
+            AuthError::InvalidManagement => ApiError::INVALID_AUTH_MGMT,
+        }
+    }
+}
+
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
         match refusal {
@@ -50,6 +74,7 @@ impl From<Refusal> for ApiError {
             Refusal::Member(MemberError::PeerUrlExists) => ApiError::PEER_URL_EXISTS,
             Refusal::Member(MemberError::NotLearner) => ApiError::MEMBER_NOT_LEARNER,
             Refusal::Member(MemberError::TooManyLearners) => ApiError::TOO_MANY_LEARNERS,
+            Refusal::Auth(error) => error.into(),
             Refusal::NoSpace => ApiError::NO_SPACE,
             Refusal::Corrupt => ApiError::CORRUPT,
             Refusal::NotSupported => {

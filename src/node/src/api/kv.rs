@@ -1,5 +1,7 @@
 //! Keys: Range, Put, DeleteRange, Txn, Compact.
 
+use std::sync::Arc;
+
 use base::RequestId;
 use bytes::Bytes;
 use mvcc::validate;
@@ -8,12 +10,15 @@ use proto::etcdserverpb::{
     CompactionRequest, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest,
     request_op,
 };
-use state::Reply;
+use state::auth::{check_range, check_txn};
+use state::{Leases, Reply};
 
 use tokio::sync::mpsc;
 
 use super::{Answer, Api, Barrier, Caller, payload};
 use crate::Completed;
+use crate::applier::Published;
+use crate::auth::Principal;
 use crate::env::Env;
 use crate::error::{ApiError, Code};
 
@@ -32,25 +37,36 @@ impl<E: Env> Api<E> {
             true => None,
             false => Some(self.read_barrier().await?),
         };
+        let who = self.identify(caller).await?;
         self.inner.metrics.ranges.add(1);
+        let view = self.served_view(barrier);
+        let identity = Principal::identity(who.as_ref());
+        check_range(&view.rest.auth, identity, &request.key, &request.range_end)?;
         // One key costs less than the way to the pool and back.
         let is_small = request.range_end.is_empty();
         let read = move |keys: &mvcc::View<_>| keys.range(&request).map(mvcc::Answer::Range);
-        self.read_view(barrier, is_small, read).await
+        let answer = self.read_view(view, is_small, read).await?;
+        self.confirm_revision(who.as_ref())?;
+        Ok(answer)
     }
 
-    /// Reads from the current view: inline when all is in memory, or when the read is small and the
+    /// The view that a read is served from once its barrier is passed.
+    fn served_view(&self, barrier: Option<Barrier>) -> Arc<Published<E>> {
+        let view = self.inner.views.load();
+        if let Some(barrier) = barrier {
+            self.read_served(barrier, view.applied);
+        }
+        view
+    }
+
+    /// Reads from a view: inline when all is in memory, or when the read is small and the
     /// backend answers fast; else on the pool.
-    async fn read_view<R>(&self, barrier: Option<Barrier>, is_small: bool, read: R) -> Answer
+    async fn read_view<R>(&self, view: Arc<Published<E>>, is_small: bool, read: R) -> Answer
     where
         R: FnOnce(&mvcc::View<super::Snapshot<E>>) -> Result<mvcc::Answer, mvcc::ReadError>
             + Send
             + 'static,
     {
-        let view = self.inner.views.load();
-        if let Some(barrier) = barrier {
-            self.read_served(barrier, view.applied);
-        }
         let revision = view.keys.revision();
         let answer = if view.keys.is_memory_only() {
             read(&view.keys)
@@ -99,10 +115,10 @@ impl<E: Env> Api<E> {
             true => None,
             false => Some(self.read_barrier().await?),
         };
-        let view = self.inner.views.load();
-        if let Some(barrier) = barrier {
-            self.read_served(barrier, view.applied);
-        }
+        let who = self.identify(caller).await?;
+        let view = self.served_view(barrier);
+        let identity = Principal::identity(who.as_ref());
+        check_range(&view.rest.auth, identity, &request.key, &request.range_end)?;
         let header = self.kv_header(view.keys.revision());
         let mut stream = mvcc::RangeStream::new(request, self.inner.config.max_request_bytes);
         let (parts, taken) = mpsc::channel(STREAM_PARTS_MAX);
@@ -115,7 +131,11 @@ impl<E: Env> Api<E> {
                 let (part, rest) = api.inner.env.blocking(read).await;
                 stream = rest;
                 let answer = match part {
-                    Ok(None) => return,
+                    // As in etcd, what was sent stands, and the client is told.
+                    Ok(None) => match api.confirm_revision(who.as_ref()) {
+                        Ok(()) => return,
+                        Err(error) => Err(error),
+                    },
                     Ok(Some(part)) => Ok(part.encode(&header)),
                     Err(error) => Err(api.read_failed(error)),
                 };
@@ -135,8 +155,9 @@ impl<E: Env> Api<E> {
     pub async fn put(&self, caller: &Caller, request: PutRequest) -> Answer {
         self.require_leader(caller)?;
         validate::put(&request)?;
+        let who = self.identify(caller).await?;
         let cost = mvcc::cost::put(&request);
-        self.propose_kv(caller, payload::PUT, &request, Some(cost)).await
+        self.propose_kv(who.as_ref(), payload::PUT, &request, Some(cost)).await
     }
 
     /// KV.DeleteRange
@@ -146,7 +167,8 @@ impl<E: Env> Api<E> {
     pub async fn delete_range(&self, caller: &Caller, request: DeleteRangeRequest) -> Answer {
         self.require_leader(caller)?;
         validate::delete_range(&request)?;
-        self.propose_kv(caller, payload::DELETE_RANGE, &request, None).await
+        let who = self.identify(caller).await?;
+        self.propose_kv(who.as_ref(), payload::DELETE_RANGE, &request, None).await
     }
 
     /// KV.Txn
@@ -161,11 +183,28 @@ impl<E: Env> Api<E> {
                 true => None,
                 false => Some(self.read_barrier().await?),
             };
-            let read = move |keys: &mvcc::View<_>| keys.txn(&request).map(mvcc::Answer::Txn);
-            return self.read_view(barrier, false, read).await;
+            return Box::pin(self.read_only_txn(caller, barrier, request)).await;
         }
+        let who = self.identify(caller).await?;
         let cost = state::has_put(&request).then(|| mvcc::cost::txn(&request));
-        self.propose_kv(caller, payload::TXN, &request, cost).await
+        self.propose_kv(who.as_ref(), payload::TXN, &request, cost).await
+    }
+
+    async fn read_only_txn(
+        &self,
+        caller: &Caller,
+        barrier: Option<Barrier>,
+        request: TxnRequest,
+    ) -> Answer {
+        let who = self.identify(caller).await?;
+        let view = self.served_view(barrier);
+        // It writes nothing, so it needs no lease.
+        let identity = Principal::identity(who.as_ref());
+        check_txn(&view.rest.auth, &Leases::default(), identity, &request)?;
+        let read = move |keys: &mvcc::View<_>| keys.txn(&request).map(mvcc::Answer::Txn);
+        let answer = self.read_view(view, false, read).await?;
+        self.confirm_revision(who.as_ref())?;
+        Ok(answer)
     }
 
     /// KV.Compact
@@ -174,20 +213,22 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn compact(&self, caller: &Caller, request: CompactionRequest) -> Answer {
         self.require_leader(caller)?;
-        self.propose_kv(caller, payload::COMPACTION, &request, None).await
+        self.require_admin(caller).await?;
+        let who = self.identify(caller).await?;
+        self.propose_kv(who.as_ref(), payload::COMPACTION, &request, None).await
     }
 
     /// Encodes before the future is made, so that it does not carry the request. `cost`: the bytes
     /// that it may add to the store; `None` for what adds none.
     fn propose_kv<'a, M: Message>(
         &'a self,
-        caller: &Caller,
+        who: Option<&Principal>,
         field: u32,
         request: &M,
         cost: Option<i64>,
     ) -> impl Future<Output = Answer> + Send + use<'a, E, M> {
         let id = self.inner.ids.next();
-        let payload = payload::encode(id, caller, field, request);
+        let payload = payload::encode(id, who, field, request);
         self.answer_kv(id, payload, cost)
     }
 

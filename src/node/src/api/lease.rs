@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base::{Index, LeaseId};
 use proto::etcdserverpb as pb;
-use state::Reply;
+use state::{Access, Reply};
 use tokio::sync::oneshot;
 
 use super::header::encoded;
@@ -19,9 +19,13 @@ use crate::applier::Work;
 use crate::env::{CallError, Env, Net, PeerRequest, PeerResponse};
 use crate::error::ApiError;
 use crate::lessor::Renewal;
+use crate::renewals::Together;
 
 /// How long a forwarder waits before it asks again who leads.
 const FORWARD_RETRY: Duration = Duration::from_millis(50);
+
+/// How long until a renewal looks again whether a checkpoint was handed over.
+const HANDED_OVER_WITHIN: Duration = Duration::from_millis(1);
 
 /// How long a request about leases waits for applying to catch up with commits.
 const APPLY_WAIT: Duration = Duration::from_secs(1);
@@ -33,16 +37,15 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn lease_grant(&self, caller: &Caller, request: pb::LeaseGrantRequest) -> Answer {
         self.require_leader(caller)?;
-        if request.ttl > state::TTL_SECONDS_MAX {
-            return Err(ApiError::LEASE_TTL_TOO_LARGE);
-        }
+        // A TTL that is too large is refused when the entry is applied, after the caller's rights.
         let mut grant = request;
         if grant.id == 0 {
             grant.id = self.pick_lease_id();
         }
         grant.ttl = grant.ttl.max(self.inner.config.lease_ttl_min_seconds());
+        let who = self.require_user(caller).await?;
         let request = self.inner.ids.next();
-        let payload = payload::encode(request, caller, payload::LEASE_GRANT, &grant);
+        let payload = payload::encode(request, who.as_ref(), payload::LEASE_GRANT, &grant);
         let cost = Some(mvcc::cost::LEASE);
         let completed = self.propose_within_quota(request, payload, cost).await?;
         match completed.reply {
@@ -68,6 +71,7 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn lease_revoke(&self, caller: &Caller, request: pb::LeaseRevokeRequest) -> Answer {
         self.require_leader(caller)?;
+        self.require_user(caller).await?;
         let request = pb::InternalRaftRequest { lease_revoke: Some(request), ..Default::default() };
         let completed = self.propose(caller, request).await?;
         let header = Some(self.header(completed.revision));
@@ -86,6 +90,7 @@ impl<E: Env> Api<E> {
         self.require_leader(caller)?;
         let header = self.header(self.inner.views.load().keys.revision());
         let id = LeaseId(request.id);
+        self.check_leases(caller, Access::Write, Some(id)).await?;
         let ttl = match self.renew_anywhere(id).await {
             Ok(ttl) => ttl,
             Err(error) if error == ApiError::LEASE_NOT_FOUND => 0,
@@ -128,6 +133,11 @@ impl<E: Env> Api<E> {
         if leader.is_zero() {
             return None;
         }
+        match self.inner.renewals.renew(id, (leader, shared.term())).await {
+            Together::Renewed(ttl) => return Some(Ok(ttl)),
+            Together::Alone => {}
+            Together::Again => return None,
+        }
         let request = pb::LeaseKeepAliveRequest { id: id.get() };
         let call =
             self.inner.env.net().call(leader, PeerRequest::LeaseKeepAlive(request), deadline);
@@ -146,12 +156,16 @@ impl<E: Env> Api<E> {
         self.confirm_leadership().await?;
         loop {
             match self.inner.lessor.renew(id, self.inner.env.now()) {
-                Renewal::Renewed { ttl_seconds, checkpointed } => {
+                Renewal::Renewed { ttl_seconds, clearing } => {
                     self.inner.metrics.leases[2].add(1);
-                    if checkpointed {
+                    if let Some(clearing) = clearing {
                         self.clear_checkpoint(id).await?;
+                        self.inner.lessor.cleared(id, clearing);
                     }
                     return Ok(ttl_seconds);
+                }
+                Renewal::Busy => {
+                    self.inner.env.sleep_until(self.inner.env.now() + HANDED_OVER_WITHIN).await;
                 }
                 Renewal::NotLeader => return Err(ApiError::NOT_LEADER),
                 Renewal::Expired => self.wait_for_an_apply().await?,
@@ -166,6 +180,17 @@ impl<E: Env> Api<E> {
                 }
             }
         }
+    }
+
+    /// Renews leases for another member, which asks alone for those whose time is told as zero:
+    /// they are unknown, or must wait for the log.
+    pub(crate) async fn renew_together(&self, leases: &[LeaseId]) -> Result<Vec<i64>, ApiError> {
+        // One confirmation is for all of them: it begins after each of them has arrived.
+        self.confirm_leadership().await?;
+        let times = self.inner.lessor.renew_together(leases, self.inner.env.now());
+        let renewed = times.iter().filter(|seconds| **seconds > 0).count();
+        self.inner.metrics.leases[2].add(renewed as u64);
+        Ok(times)
     }
 
     async fn clear_checkpoint(&self, id: LeaseId) -> Result<(), ApiError> {
@@ -206,6 +231,11 @@ impl<E: Env> Api<E> {
         request: pb::LeaseTimeToLiveRequest,
     ) -> Answer {
         self.require_leader(caller)?;
+        self.require_user(caller).await?;
+        let revision = self.auth().revision();
+        if request.keys {
+            self.check_leases(caller, Access::Read, Some(LeaseId(request.id))).await?;
+        }
         let deadline = self.inner.env.now() + self.inner.config.request_timeout();
         let asked = until(&self.inner.env, deadline, async {
             loop {
@@ -216,6 +246,10 @@ impl<E: Env> Api<E> {
             }
         });
         let mut response = asked.await.unwrap_or(Err(ApiError::TIMEOUT))?;
+        let auth = self.auth();
+        if request.keys && auth.is_enabled() && auth.revision() != revision {
+            return Err(ApiError::AUTH_OLD_REVISION);
+        }
         response.header = Some(self.header(self.inner.views.load().keys.revision()));
         Ok(encoded(&response))
     }
@@ -265,7 +299,7 @@ impl<E: Env> Api<E> {
     }
 
     /// Asks the applied leases.
-    async fn ask_leases<T: Send + 'static>(
+    pub(super) async fn ask_leases<T: Send + 'static>(
         &self,
         question: impl FnOnce(&state::Leases) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
@@ -284,6 +318,7 @@ impl<E: Env> Api<E> {
     /// None but a stopping member's.
     pub async fn lease_leases(&self, caller: &Caller, _request: pb::LeaseLeasesRequest) -> Answer {
         self.require_leader(caller)?;
+        self.check_leases(caller, Access::Read, None).await?;
         let ids = self.ask_leases(|leases| leases.iter().map(|(id, _)| id).collect::<Vec<_>>());
         let mut ids = ids.await?;
         let now = self.inner.env.now();

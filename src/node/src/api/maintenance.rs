@@ -30,7 +30,8 @@ impl<E: Env> Api<E> {
     ///
     /// # Errors
     /// None but a stopping member's.
-    pub async fn status(&self, _caller: &Caller, _request: pb::StatusRequest) -> Answer {
+    pub async fn status(&self, caller: &Caller, _request: pb::StatusRequest) -> Answer {
+        self.require_user(caller).await?;
         let overview = self.overview();
         let mut errors = Vec::new();
         if overview.leader.is_zero() {
@@ -39,6 +40,7 @@ impl<E: Env> Api<E> {
         for (member, kind) in &overview.alarms {
             errors.push(alarm_text(*member, *kind));
         }
+        let downgrade = self.current_downgrade();
         let in_use = self.db_size().max(1);
         // etcdctl divides by the size, so an empty store has one byte too.
         let on_disk = i64::try_from(self.inner.env.backend().size_bytes()).unwrap_or(i64::MAX);
@@ -55,8 +57,11 @@ impl<E: Env> Api<E> {
             raft_applied_index: overview.applied.get(),
             errors,
             is_learner: overview.is_learner,
-            storage_version: overview.cluster_version,
-            downgrade_info: Some(pb::DowngradeInfo::default()),
+            storage_version: version::storage(&overview.cluster_version).into(),
+            downgrade_info: Some(pb::DowngradeInfo {
+                enabled: downgrade.enabled,
+                target_version: downgrade.target_version,
+            }),
         };
         Ok(encoded(&response))
     }
@@ -140,9 +145,16 @@ impl<E: Env> Api<E> {
     /// Maintenance.Alarm
     ///
     /// # Errors
-    /// As etcd.
+    /// As etcd, and `unknown method` for an action that ends every member of etcd.
     pub async fn alarm(&self, caller: &Caller, request: pb::AlarmRequest) -> Answer {
         self.require_leader(caller)?;
+        match request.action == AlarmAction::Get as i32 {
+            true => drop(self.require_user(caller).await?),
+            false => self.require_admin(caller).await?,
+        }
+        if AlarmAction::try_from(request.action).is_err() {
+            return Err(ApiError::UNKNOWN_METHOD);
+        }
         let request = pb::InternalRaftRequest { alarm: Some(request), ..Default::default() };
         let completed = self.propose(caller, request).await?;
         match completed.reply {
@@ -158,7 +170,8 @@ impl<E: Env> Api<E> {
     ///
     /// # Errors
     /// A revision out of the kept range.
-    pub async fn hash_kv(&self, _caller: &Caller, request: pb::HashKvRequest) -> Answer {
+    pub async fn hash_kv(&self, caller: &Caller, request: pb::HashKvRequest) -> Answer {
+        self.require_admin(caller).await?;
         let mut response = self.hash_kv_at(request.revision).await?;
         let revision = response.header.take().map_or(0, |header| header.revision);
         response.header = Some(self.header(revision));
@@ -169,8 +182,13 @@ impl<E: Env> Api<E> {
     pub(crate) async fn hash_kv_at(&self, revision: i64) -> Result<pb::HashKvResponse, ApiError> {
         let view = self.inner.views.load();
         let current = view.keys.revision();
-        let hash = self.inner.env.blocking(move || view.keys.hash_kv(revision)).await;
-        let hash = hash.map_err(|error| self.read_failed(error))?;
+        let hash = match self.inner.hashes.find(revision).await {
+            Some(hash) => hash,
+            None => {
+                let hash = self.inner.env.blocking(move || view.keys.hash_kv(revision)).await;
+                hash.map_err(|error| self.read_failed(error))?
+            }
+        };
         Ok(pb::HashKvResponse {
             header: Some(pb::ResponseHeader { revision: current, ..Default::default() }),
             hash: hash.hash,
@@ -184,7 +202,8 @@ impl<E: Env> Api<E> {
     ///
     /// # Errors
     /// None.
-    pub async fn defragment(&self, _caller: &Caller, _request: pb::DefragmentRequest) -> Answer {
+    pub async fn defragment(&self, caller: &Caller, _request: pb::DefragmentRequest) -> Answer {
+        self.require_admin(caller).await?;
         let _stopping = self.inner.applier.send(crate::applier::Work::Reclaim);
         Ok(encoded(&pb::DefragmentResponse::default()))
     }
@@ -195,6 +214,7 @@ impl<E: Env> Api<E> {
     /// `not leader`, `bad leader transferee`, or the time ran out.
     pub async fn move_leader(&self, caller: &Caller, request: pb::MoveLeaderRequest) -> Answer {
         self.require_leader(caller)?;
+        self.require_admin(caller).await?;
         let shared = &self.inner.shared;
         let target = MemberId(request.target_id);
         if shared.leader() != self.inner.member {
@@ -236,8 +256,31 @@ impl<E: Env> Api<E> {
     }
 }
 
-/// An alarm as etcd prints it.
+/// An alarm as etcd prints it: what is zero is left out, and a kind without a name is a number.
 fn alarm_text(member: MemberId, kind: i32) -> String {
-    let kind = pb::AlarmType::try_from(kind).map_or("UNKNOWN", |kind| kind.as_str_name());
-    format!("memberID:{} alarm:{kind}", member.get())
+    let member = (!member.is_zero()).then(|| format!("memberID:{}", member.get()));
+    let kind = match pb::AlarmType::try_from(kind) {
+        Ok(pb::AlarmType::None) => None,
+        Ok(kind) => Some(format!("alarm:{}", kind.as_str_name())),
+        Err(_) => Some(format!("alarm:{kind}")),
+    };
+    member.into_iter().chain(kind).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alarms_are_told_as_go_prints_messages() {
+        let cases = [
+            (12, 1, "memberID:12 alarm:NOSPACE"),
+            (0, 2, "alarm:CORRUPT"),
+            (12, 9, "memberID:12 alarm:9"),
+            (12, 0, "memberID:12"),
+        ];
+        for (member, kind, text) in cases {
+            assert_eq!(alarm_text(MemberId(member), kind), text);
+        }
+    }
 }

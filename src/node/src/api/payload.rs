@@ -8,7 +8,7 @@ use prost::Message;
 use prost::encoding::message;
 use proto::etcdserverpb::RequestHeader;
 
-use super::Caller;
+use crate::auth::Principal;
 
 /// Fields of `InternalRaftRequest`.
 pub(super) const PUT: u32 = 4;
@@ -19,18 +19,24 @@ pub(super) const LEASE_GRANT: u32 = 8;
 const HEADER: u32 = 100;
 
 /// Who asks, and the id that the answer is found by.
-pub(super) fn header(id: RequestId, caller: &Caller) -> RequestHeader {
+pub(super) fn header(id: RequestId, who: Option<&Principal>) -> RequestHeader {
+    let identity = Principal::identity(who);
     RequestHeader {
         id: id.get(),
-        username: caller.user.clone().unwrap_or_default(),
-        auth_revision: caller.auth_revision,
+        username: identity.user.to_owned(),
+        auth_revision: identity.revision,
     }
 }
 
 /// The payload of the request in `field`.
-pub(super) fn encode(id: RequestId, caller: &Caller, field: u32, request: &impl Message) -> Bytes {
+pub(super) fn encode(
+    id: RequestId,
+    who: Option<&Principal>,
+    field: u32,
+    request: &impl Message,
+) -> Bytes {
     assert!(field < HEADER, "fields ascend");
-    let header = header(id, caller);
+    let header = header(id, who);
     let length = message::encoded_len(field, request) + message::encoded_len(HEADER, &header);
     let mut bytes = Vec::with_capacity(length);
     message::encode(field, request, &mut bytes);
@@ -47,7 +53,8 @@ mod tests {
 
     #[test]
     fn payloads_are_those_of_the_whole_message() {
-        let caller = Caller { user: Some("root".into()), auth_revision: 7, ..Caller::default() };
+        let principal = Principal { user: "root".into(), revision: 7 };
+        let caller = Some(&principal);
         let id = RequestId(0xabcd_0000_0000_0123);
         let put =
             pb::PutRequest { key: "k".into(), value: "v".into(), lease: 3, ..Default::default() };
@@ -56,7 +63,7 @@ mod tests {
         let compaction = pb::CompactionRequest { revision: 9, physical: true };
         let grant = pb::LeaseGrantRequest { ttl: 10, id: 4 };
         let whole = pb::InternalRaftRequest {
-            header: Some(header(id, &caller)),
+            header: Some(header(id, caller)),
             put: Some(put.clone()),
             delete_range: Some(delete.clone()),
             txn: Some(txn.clone()),
@@ -65,11 +72,11 @@ mod tests {
             ..Default::default()
         };
         let parts = [
-            encode(id, &caller, PUT, &put),
-            encode(id, &caller, DELETE_RANGE, &delete),
-            encode(id, &caller, TXN, &txn),
-            encode(id, &caller, COMPACTION, &compaction),
-            encode(id, &caller, LEASE_GRANT, &grant),
+            encode(id, caller, PUT, &put),
+            encode(id, caller, DELETE_RANGE, &delete),
+            encode(id, caller, TXN, &txn),
+            encode(id, caller, COMPACTION, &compaction),
+            encode(id, caller, LEASE_GRANT, &grant),
         ];
         let wanted = pb::InternalRaftRequest::decode(Bytes::from(parts.concat())).expect("sound");
         assert_eq!(wanted, whole);

@@ -9,6 +9,7 @@ use proto::etcdserverpb::InternalRaftRequest;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::{Api, Caller, payload};
+use crate::auth::Principal;
 use crate::env::{Env, Event};
 use crate::error::ApiError;
 use crate::raft_task::input::Command;
@@ -38,15 +39,26 @@ pub(crate) async fn until<E: Env, T>(
 }
 
 impl<E: Env> Api<E> {
-    /// Proposes a request and waits until it is applied here. Encoded before the future is made,
-    /// which so carries the payload and not the many fields of a request.
-    pub(crate) fn propose<'a>(
-        &'a self,
+    /// Proposes a request in the name of whoever calls and waits until it is applied here.
+    pub(crate) async fn propose(
+        &self,
         caller: &Caller,
+        request: InternalRaftRequest,
+    ) -> Result<Completed, ApiError> {
+        // The many fields of a request are not carried by the future of each caller.
+        let request = Box::new(request);
+        let who = self.identify(caller).await?;
+        self.propose_as(who.as_ref(), *request).await
+    }
+
+    /// Encoded before the future is made, which so carries the payload and not the request.
+    fn propose_as<'a>(
+        &'a self,
+        who: Option<&Principal>,
         mut request: InternalRaftRequest,
     ) -> impl Future<Output = Result<Completed, ApiError>> + Send + use<'a, E> {
         let id = self.inner.ids.next();
-        request.header = Some(payload::header(id, caller));
+        request.header = Some(payload::header(id, who));
         self.propose_encoded(id, Bytes::from(request.encode_to_vec()))
     }
 

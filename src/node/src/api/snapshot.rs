@@ -24,7 +24,8 @@ impl<E: Env> Api<E> {
     ///
     /// # Errors
     /// None but a stopping member's.
-    pub async fn hash(&self, _caller: &Caller, _request: pb::HashRequest) -> Answer {
+    pub async fn hash(&self, caller: &Caller, _request: pb::HashRequest) -> Answer {
+        self.require_admin(caller).await?;
         let content = capture(&self.inner.applier).await.ok_or(ApiError::STOPPED)?;
         let revision = content.keys.revision();
         let hash = self.inner.env.blocking(move || file::hash(&content)).await;
@@ -39,9 +40,10 @@ impl<E: Env> Api<E> {
     /// `too many requests` while as many clients as the member serves take their snapshots.
     pub async fn snapshot(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         _request: pb::SnapshotRequest,
     ) -> Result<mpsc::Receiver<Answer>, ApiError> {
+        self.require_admin(caller).await?;
         let permit = self.inner.snapshot_streams.clone().try_acquire_owned();
         let permit = permit.map_err(|_| ApiError::TOO_MANY_REQUESTS)?;
         let content = capture(&self.inner.applier).await.ok_or(ApiError::STOPPED)?;

@@ -1,8 +1,7 @@
 //! Watch streams: requests in, responses out, in the order in which the hub queued them.
 //!
-//! A stream is a task of its own that ends when the client closes its side, when nobody takes its
-//! responses any more, or when the member stops. What a slow client does not take stays in the hub
-//! as a cursor.
+//! A stream is a task of its own that ends when nobody takes its responses any more, or when the
+//! member stops. What a slow client does not take stays in the hub as a cursor.
 
 mod encode;
 
@@ -10,10 +9,12 @@ use std::sync::Arc;
 
 use base::{Instant, Prng};
 use proto::etcdserverpb as pb;
+use state::auth::check_range;
 use tokio::sync::{Notify, mpsc};
-use watch::{Filters, KeyRange, StreamId, WatchSpec};
+use watch::{CreateError, Filters, KeyRange, StreamId, WatchSpec};
 
 use super::{Answer, Api, Caller};
+use crate::auth::Principal;
 use crate::env::{Env, Sleep};
 use crate::error::ApiError;
 
@@ -24,7 +25,8 @@ const RESPONSES_MAX: usize = 16;
 const LEADERLESS_LOOKS: u32 = 3;
 
 impl<E: Env> Api<E> {
-    /// Watch.Watch: encoded `WatchResponse`s; the stream ends when `requests` is closed.
+    /// Watch.Watch: encoded `WatchResponse`s; the stream ends when nobody
+    /// takes its responses any more. A client that has asked for everything may close `requests`.
     ///
     /// # Errors
     /// `no leader` for a caller that demands one.
@@ -43,9 +45,9 @@ impl<E: Env> Api<E> {
             api: self.clone(),
             id,
             wake,
-            requests,
+            requests: Some(requests),
             responses,
-            require_leader: caller.require_leader,
+            caller: caller.clone(),
             leaderless: 0,
         };
         self.inner.env.spawn("watch-stream", stream.run());
@@ -58,9 +60,10 @@ struct Stream<E: Env> {
     api: Api<E>,
     id: StreamId,
     wake: Arc<Notify>,
-    requests: mpsc::Receiver<pb::WatchRequest>,
+    /// `None` once the client has asked for everything; its watches go on, as in etcd.
+    requests: Option<mpsc::Receiver<pb::WatchRequest>>,
     responses: mpsc::Sender<Answer>,
-    require_leader: bool,
+    caller: Caller,
     leaderless: u32,
 }
 
@@ -78,6 +81,16 @@ enum Wake {
     LeaderLook,
     Stopped,
     Abandoned,
+}
+
+/// The next request; `None` at their end, and never after it.
+async fn next_request(
+    requests: &mut Option<mpsc::Receiver<pb::WatchRequest>>,
+) -> Option<pb::WatchRequest> {
+    match requests {
+        Some(requests) => requests.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl<E: Env> Stream<E> {
@@ -99,15 +112,16 @@ impl<E: Env> Stream<E> {
                 biased;
                 () = shared.wait_stopped() => Wake::Stopped,
                 () = self.responses.closed() => Wake::Abandoned,
-                request = self.requests.recv() => Wake::Request(request),
+                request = next_request(&mut self.requests) => Wake::Request(request),
                 () = self.wake.notified() => Wake::Responses,
                 () = &mut progress => Wake::Progress,
-                () = &mut look, if self.require_leader => Wake::LeaderLook,
+                () = &mut look, if self.caller.require_leader => Wake::LeaderLook,
             };
             match wake {
                 Wake::Stopped => return Err(ApiError::STOPPED),
-                Wake::Abandoned | Wake::Request(None) => return Ok(()),
-                Wake::Request(Some(request)) => self.on_request(request),
+                Wake::Abandoned => return Ok(()),
+                Wake::Request(None) => self.requests = None,
+                Wake::Request(Some(request)) => self.on_request(request).await,
                 Wake::Responses => {}
                 Wake::Progress => {
                     self.api.inner.watches.hub().tick_progress(self.id);
@@ -147,14 +161,18 @@ impl<E: Env> Stream<E> {
         }
     }
 
-    fn on_request(&self, request: pb::WatchRequest) {
+    async fn on_request(&self, request: pb::WatchRequest) {
         use pb::watch_request::RequestUnion;
         let watches = &self.api.inner.watches;
         match request.request_union {
             Some(RequestUnion::CreateRequest(create)) => {
                 let wanted_id = create.watch_id;
+                let spec = spec(create);
                 // A refusal is queued as a response.
-                let _refused = watches.hub().create(self.id, wanted_id, spec(create));
+                match self.permit(&spec).await {
+                    Ok(()) => drop(watches.hub().create(self.id, wanted_id, spec)),
+                    Err(error) => watches.hub().refuse(self.id, error),
+                }
                 watches.may_serve();
             }
             Some(RequestUnion::CancelRequest(cancel)) => {
@@ -165,6 +183,39 @@ impl<E: Env> Stream<E> {
             }
             None => {}
         }
+    }
+
+    /// Whether the stream's caller may watch a range now; a watch that exists is not ended when
+    /// its right is.
+    async fn permit(&self, spec: &WatchSpec) -> Result<(), CreateError> {
+        // Refused for itself, before anybody is asked who he is.
+        if spec.start_revision < 0 {
+            return Ok(());
+        }
+        let checked = match self.api.identify(&self.caller).await {
+            Ok(who) => {
+                let identity = Principal::identity(who.as_ref());
+                let (key, range_end) = spec.range.bounds();
+                let checked = check_range(&self.api.auth(), identity, key, range_end);
+                checked.map_err(ApiError::from)
+            }
+            Err(error) => Err(error),
+        };
+        checked.map_err(|error| {
+            CreateError::Forbidden(match error {
+                error if error == ApiError::INVALID_AUTH_TOKEN => {
+                    "rpc error: code = Unauthenticated desc = etcdserver: invalid auth token"
+                }
+                error if error == ApiError::AUTH_OLD_REVISION => {
+                    "rpc error: code = InvalidArgument desc = etcdserver: \
+                     revision of auth store is old"
+                }
+                error if error == ApiError::USER_EMPTY => {
+                    "rpc error: code = InvalidArgument desc = etcdserver: user name is empty"
+                }
+                _ => "rpc error: code = PermissionDenied desc = etcdserver: permission denied",
+            })
+        })
     }
 
     /// Sends what is queued; false when nobody takes it any more.

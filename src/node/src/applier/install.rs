@@ -57,6 +57,8 @@ impl<E: Env> Applier<E> {
         let (index, _) = self.machine.applied();
         self.cut = index;
         self.lessor.restore(self.machine.leases());
+        // Some of them may have become void in what the snapshot covers.
+        self.tokens.forget(None);
         self.views.publish(&mut self.machine, true);
         self.shared.set_applied(index);
         self.waiters.abandon_all();

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use base::{Index, MemberId};
 use mvcc::{Backend, View};
 use proto::etcdserverpb::AlarmMember;
-use state::{Machine, Member};
+use state::{Auth, Downgrade, Machine, Member};
 
 use crate::env::Env;
 
@@ -34,6 +34,10 @@ pub struct Rest {
     pub alarms: Vec<AlarmMember>,
     /// `X.Y.0`, or empty.
     pub cluster_version: String,
+    /// The downgrade that is under way, if one is.
+    pub downgrade: Downgrade,
+    /// Users and roles.
+    pub auth: Arc<Auth>,
 }
 
 impl Rest {
@@ -43,6 +47,8 @@ impl Rest {
             removed: machine.members().removed().collect(),
             alarms: machine.alarms().list(0),
             cluster_version: machine.cluster_version().to_string(),
+            downgrade: machine.downgrade().cloned().unwrap_or_default(),
+            auth: machine.auth().clone(),
         }
     }
 }
@@ -64,7 +70,8 @@ impl<E: Env> Views<E> {
         Published { applied, keys: machine.store_mut().view(), rest }
     }
 
-    /// Replaces the view; `rest_changed` says whether members, alarms or version differ.
+    /// Replaces the view; `rest_changed` says whether members, alarms, users, roles or
+    /// version differ.
     pub fn publish(&self, machine: &mut Machine<E::Backend>, rest_changed: bool) {
         let rest = match rest_changed {
             true => Arc::new(Rest::of(machine)),

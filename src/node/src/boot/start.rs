@@ -14,6 +14,7 @@ use super::identity::Identity;
 use super::recover::Recovered;
 use crate::api::{Api, Inner};
 use crate::applier::{Applier, Views, Work};
+use crate::auth::TokenKind;
 use crate::barrier::Arrivals;
 use crate::config::NodeConfig;
 use crate::convert::decode_change;
@@ -32,6 +33,9 @@ use crate::space::Space;
 use crate::waiters::Waiters;
 use crate::watch_task::{News, WatchTask, Watches};
 use crate::{log_reader, observe};
+
+/// Passwords that are hashed or compared at a time: so that logins leave the pool to reads.
+const PASSWORD_TURNS_MAX: usize = 2;
 
 /// A running member.
 pub struct Node<E: Env> {
@@ -118,9 +122,10 @@ fn share<E: Env>(
     shared.set_role(boot.hard_state.term, crate::env::Role::Follower, MemberId::ZERO);
     shared.set_committed(boot.hard_state.commit);
     shared.set_applied(machine.applied().0);
-    let lessor = Lessor::default();
+    let lessor = Lessor::new(config.lease_checkpoint_interval);
     lessor.restore(machine.leases());
     let queue_bytes = config.knobs.watch_queue_bytes;
+    let password_turns = Arc::new(Semaphore::new(PASSWORD_TURNS_MAX));
     let snapshot_streams = Arc::new(Semaphore::new(config.knobs.snapshot_streams_max));
     Inner {
         env: env.clone(),
@@ -139,7 +144,11 @@ fn share<E: Env>(
         room: Arc::default(),
         read_pace: crate::read_pace::ReadPace::default(),
         lessor: Arc::new(lessor),
+        renewals: Arc::default(),
+        hashes: Arc::default(),
         watches: Arc::new(Watches::new(machine.revision(), queue_bytes)),
+        tokens: Arc::default(),
+        password_turns,
         snapshot_streams,
     }
 }
@@ -205,6 +214,9 @@ fn spawn<E: Env>(
     env.spawn("peer-calls", crate::peer_calls::run(api.clone()));
     env.spawn("timeouts", crate::timeouts::run(api.clone()));
     env.spawn("lease-expiry", crate::expiry::run(api.clone()));
+    for _ in 0..crate::renewals::CALLS_MAX {
+        env.spawn("lease-renewals", crate::renewals::run(api.clone()));
+    }
     env.spawn("space-alarm", crate::space::alarm::run(api.clone()));
     Node { api }
 }
@@ -298,6 +310,7 @@ fn applier<E: Env>(
         flushes: sinks.flushes,
         log: sinks.log,
         lessor: inner.lessor.clone(),
+        hashes: inner.hashes.clone(),
         news: sinks.news,
         waiters: inner.waiters.clone(),
         shared: inner.shared.clone(),
@@ -307,6 +320,11 @@ fn applier<E: Env>(
         settings: MachineSettings::of(&inner.config),
         election_timeout: inner.config.election_timeout,
         own: inner.member,
+        tokens: inner.tokens.clone(),
+        token_ttl: match inner.config.tokens {
+            TokenKind::Simple { ttl } => Some(ttl),
+            TokenKind::Signed(_) | TokenKind::Off => None,
+        },
         quota_bytes: inner.config.quota_bytes,
         sweep: inner.env.sleep_until(inner.env.now()),
         is_flusher_busy: false,

@@ -5,8 +5,10 @@
 
 use core::future::Future;
 
-use base::{ClusterId, Instant, MemberId};
+use base::{ClusterId, Instant, LeaseId, MemberId};
 use bytes::Bytes;
+
+use crate::auth::Token;
 
 /// Where a member listens for its peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,16 +24,25 @@ pub struct PeerAddress {
 pub enum PeerRequest {
     /// Renew a lease on the leader: `POST /leases`.
     LeaseKeepAlive(proto::etcdserverpb::LeaseKeepAliveRequest),
+    /// Renew many leases on the leader, if it is one of ours: `POST /cairn/leases`.
+    LeaseKeepAlives(Vec<LeaseId>),
     /// Ask the leader for a lease's remaining time: `POST /leases/internal`.
     LeaseTimeToLive(proto::etcdserverpb::LeaseTimeToLiveRequest),
     /// Promote a learner on the leader: `POST /members/promote/<id>`.
-    MemberPromote(MemberId),
+    MemberPromote {
+        /// The learner.
+        id: MemberId,
+        /// Whose wish it is: header `Authorization`.
+        token: Option<Token>,
+    },
     /// The hash of the key space at a revision: `GET /members/hashkv`.
     HashKv(i64),
     /// The member list: `GET /members`.
     Members,
     /// Server and cluster version: `GET /version`.
     Version,
+    /// Whether a downgrade is under way: `GET /downgrade/enabled`.
+    DowngradeEnabled,
 }
 
 /// Answers to [`PeerRequest`], in the same order of variants.
@@ -39,6 +50,8 @@ pub enum PeerRequest {
 pub enum PeerResponse {
     /// The lease's new time to live.
     LeaseKeepAlive(proto::etcdserverpb::LeaseKeepAliveResponse),
+    /// The time to live of each lease, in seconds; zero for one that has to be asked for alone.
+    LeaseKeepAlives(Vec<i64>),
     /// The lease's remaining time.
     LeaseTimeToLive(proto::etcdserverpb::LeaseTimeToLiveResponse),
     /// The members after the promotion.
@@ -56,6 +69,8 @@ pub enum PeerResponse {
         /// Whether the member is ours, not etcd's.
         is_cairn: bool,
     },
+    /// Whether a downgrade is under way.
+    DowngradeEnabled(bool),
 }
 
 /// Why a call gave no answer.

@@ -4,7 +4,7 @@
 //! errors, so a response also carries the API's text in a header of its own, which etcd ignores
 //! and which is believed first when it is there.
 
-use base::MemberId;
+use base::{LeaseId, MemberId};
 use prost::Message as _;
 use proto::etcdserverpb as pb;
 use proto::leasepb;
@@ -12,11 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use super::member_json::{members_from_json, members_to_json};
 use crate::ApiError;
+use crate::auth::Token;
 use crate::env::{CallError, PeerRequest, PeerResponse};
+use crate::version;
 
 const PROTOBUF: &str = "application/protobuf";
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
+const DOWNGRADE: &str = "/downgrade/enabled";
+const TOGETHER: &str = "/cairn/leases";
 const PROMOTE: &str = "/members/promote/";
 const LEASE_NOT_FOUND: &str = "lease not found";
 const CATCH_UP_TIMEOUT: &str = "waiting for node to catch up its applied index has timed out";
@@ -33,6 +37,8 @@ pub struct WireRequest {
     pub content_type: &'static str,
     /// The body.
     pub body: Vec<u8>,
+    /// The value of `Authorization`.
+    pub token: Option<Token>,
 }
 
 /// A response on its way.
@@ -83,6 +89,13 @@ struct JsonVersions {
     cairn: Option<String>,
 }
 
+/// Leases, or their times: of our own members only.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Numbers {
+    #[prost(int64, repeated, tag = "1")]
+    values: Vec<i64>,
+}
+
 fn is_zero(value: &i64) -> bool {
     *value == 0
 }
@@ -95,23 +108,30 @@ pub fn encode_request(request: &PeerRequest) -> WireRequest {
         path: path.into(),
         content_type,
         body,
+        token: None,
     };
     let post = |path: &str, body| WireRequest {
         method: "POST",
         path: path.into(),
         content_type: PROTOBUF,
         body,
+        token: None,
     };
     match request {
         PeerRequest::LeaseKeepAlive(request) => post("/leases", request.encode_to_vec()),
+        PeerRequest::LeaseKeepAlives(leases) => {
+            let values = leases.iter().map(|lease| lease.get()).collect();
+            post(TOGETHER, Numbers { values }.encode_to_vec())
+        }
         PeerRequest::LeaseTimeToLive(request) => {
             let lease_time_to_live_request = Some(*request);
             let request = leasepb::LeaseInternalRequest { lease_time_to_live_request };
             post("/leases/internal", request.encode_to_vec())
         }
-        PeerRequest::MemberPromote(id) => {
+        PeerRequest::MemberPromote { id, token } => {
             let path = format!("{PROMOTE}{}", id.get());
-            WireRequest { method: "POST", path, content_type: "", body: Vec::new() }
+            let token = token.clone();
+            WireRequest { method: "POST", path, content_type: "", body: Vec::new(), token }
         }
         PeerRequest::HashKv(revision) => {
             let request = JsonHashRequest { revision: *revision };
@@ -120,21 +140,25 @@ pub fn encode_request(request: &PeerRequest) -> WireRequest {
         }
         PeerRequest::Members => get("/members", "", Vec::new()),
         PeerRequest::Version => get("/version", "", Vec::new()),
+        PeerRequest::DowngradeEnabled => get(DOWNGRADE, "", Vec::new()),
     }
 }
 
-/// The request that a path and body ask; `Err` is the response to send at once. `None` for a path
-/// that is none of these.
+/// The request that a path, a body and the value of `Authorization` ask; `Err` is the response to
+/// send at once. `None` for a path that is none of these.
 #[must_use]
 pub fn decode_request(
     method: &str,
     path: &str,
     body: &[u8],
+    token: Option<&str>,
 ) -> Option<Result<PeerRequest, WireResponse>> {
-    let wanted =
-        if path.starts_with("/leases") || path.starts_with(PROMOTE) { "POST" } else { "GET" };
+    let posted = ["/leases", TOGETHER, PROMOTE];
+    let is_posted = posted.iter().any(|posted| path.starts_with(posted));
+    let wanted = if is_posted { "POST" } else { "GET" };
     let request = match path {
         "/leases" => lease_keep_alive(body),
+        TOGETHER => lease_keep_alives(body),
         "/leases/internal" => lease_time_to_live(body),
         "/members/hashkv" => match serde_json::from_slice::<JsonHashRequest>(body) {
             Ok(request) => Ok(PeerRequest::HashKv(request.revision)),
@@ -142,11 +166,13 @@ pub fn decode_request(
         },
         "/members" => Ok(PeerRequest::Members),
         "/version" => Ok(PeerRequest::Version),
+        DOWNGRADE => Ok(PeerRequest::DowngradeEnabled),
         _ => {
             let id = path.strip_prefix(PROMOTE)?;
             let absent = || plain(404, &format!("member {id} not found in cluster"));
             let id = id.parse().map_err(|_| absent());
-            id.map(|id| PeerRequest::MemberPromote(MemberId(id)))
+            let token = token.map(Token::new);
+            id.map(|id| PeerRequest::MemberPromote { id: MemberId(id), token })
         }
     };
     if method != wanted {
@@ -158,6 +184,11 @@ pub fn decode_request(
 fn lease_keep_alive(body: &[u8]) -> Result<PeerRequest, WireResponse> {
     let request = pb::LeaseKeepAliveRequest::decode(body).map_err(|_| unreadable())?;
     Ok(PeerRequest::LeaseKeepAlive(request))
+}
+
+fn lease_keep_alives(body: &[u8]) -> Result<PeerRequest, WireResponse> {
+    let Numbers { values } = Numbers::decode(body).map_err(|_| unreadable())?;
+    Ok(PeerRequest::LeaseKeepAlives(values.into_iter().map(LeaseId).collect()))
 }
 
 fn lease_time_to_live(body: &[u8]) -> Result<PeerRequest, WireResponse> {
@@ -191,6 +222,7 @@ pub fn encode_response(
     let ok = |content_type, body| WireResponse { status: 200, content_type, body, error: None };
     match response {
         PeerResponse::LeaseKeepAlive(response) => ok(PROTOBUF, response.encode_to_vec()),
+        PeerResponse::LeaseKeepAlives(values) => ok(PROTOBUF, Numbers { values }.encode_to_vec()),
         PeerResponse::LeaseTimeToLive(mut response) => {
             // A member of etcd fills this header in without looking, and panics when it is absent.
             response.header.get_or_insert_default();
@@ -212,7 +244,10 @@ pub fn encode_response(
             ok(JSON, serde_json::to_vec(&hash).expect("numbers are JSON"))
         }
         PeerResponse::Version { server, cluster, is_cairn } => {
-            let storage = if cluster == "not_decided" { "unknown" } else { &cluster };
+            let storage = match version::storage(&cluster) {
+                "" => "unknown",
+                storage => storage,
+            };
             let versions = JsonVersions {
                 etcdserver: server,
                 storage: storage.to_owned(),
@@ -220,6 +255,9 @@ pub fn encode_response(
                 cairn: is_cairn.then(|| env!("CARGO_PKG_VERSION").to_owned()),
             };
             ok(JSON, serde_json::to_vec(&versions).expect("texts are JSON"))
+        }
+        PeerResponse::DowngradeEnabled(enabled) => {
+            ok("text/plain", enabled.to_string().into_bytes())
         }
     }
 }
@@ -237,7 +275,7 @@ fn refusal(request: &PeerRequest, text: &str) -> WireResponse {
             let status = if matches!(request, PeerRequest::LeaseKeepAlive(_)) { 400 } else { 500 };
             plain(status, text)
         }
-        PeerRequest::MemberPromote(_) => {
+        PeerRequest::MemberPromote { .. } => {
             if is(ApiError::MEMBER_NOT_FOUND) {
                 return plain(404, "membership: ID not found");
             }
@@ -253,7 +291,10 @@ fn refusal(request: &PeerRequest, text: &str) -> WireResponse {
         PeerRequest::HashKv(_) if is(ApiError::CLUSTER_ID_MISMATCH) => {
             plain(412, "cluster ID mismatch")
         }
-        PeerRequest::HashKv(_) => plain(400, text),
+        // Between members the errors of the store go without the prefix of the API.
+        PeerRequest::HashKv(_) => plain(400, text.strip_prefix("etcdserver: ").unwrap_or(text)),
+        PeerRequest::LeaseKeepAlives(_) => plain(400, text),
+        PeerRequest::DowngradeEnabled => plain(500, &format!("failed linearized read: {text}")),
         PeerRequest::Members | PeerRequest::Version => plain(500, text),
     }
 }
@@ -277,14 +318,20 @@ pub fn decode_response(
         PeerRequest::LeaseKeepAlive(_) => {
             pb::LeaseKeepAliveResponse::decode(body).ok().map(PeerResponse::LeaseKeepAlive)
         }
+        PeerRequest::LeaseKeepAlives(_) => {
+            Numbers::decode(body).ok().map(|times| PeerResponse::LeaseKeepAlives(times.values))
+        }
         PeerRequest::LeaseTimeToLive(_) => leasepb::LeaseInternalResponse::decode(body)
             .ok()
             .and_then(|response| response.lease_time_to_live_response)
             .map(PeerResponse::LeaseTimeToLive),
-        PeerRequest::MemberPromote(_) => members_from_json(body).map(PeerResponse::MemberPromote),
+        PeerRequest::MemberPromote { .. } => {
+            members_from_json(body).map(PeerResponse::MemberPromote)
+        }
         PeerRequest::Members => members_from_json(body).map(PeerResponse::Members),
         PeerRequest::HashKv(_) => hash_response(body),
         PeerRequest::Version => versions(body),
+        PeerRequest::DowngradeEnabled => downgrade_enabled(body),
     };
     response.ok_or_else(unreadable)
 }
@@ -298,6 +345,14 @@ fn hash_response(body: &[u8]) -> Option<PeerResponse> {
         compact_revision: hash.compact_revision,
         hash_revision: hash.hash_revision,
     }))
+}
+
+fn downgrade_enabled(body: &[u8]) -> Option<PeerResponse> {
+    match body {
+        b"true" => Some(PeerResponse::DowngradeEnabled(true)),
+        b"false" => Some(PeerResponse::DowngradeEnabled(false)),
+        _ => None,
+    }
 }
 
 fn versions(body: &[u8]) -> Option<PeerResponse> {
@@ -320,11 +375,11 @@ fn refused_text(request: &PeerRequest, status: u16, body: &[u8]) -> String {
         (PeerRequest::LeaseKeepAlive(_) | PeerRequest::LeaseTimeToLive(_), 408) => {
             api(ApiError::TIMEOUT)
         }
-        (PeerRequest::MemberPromote(_), 404) => api(ApiError::MEMBER_NOT_FOUND),
-        (PeerRequest::MemberPromote(_), 412) if text.contains(NOT_A_LEARNER) => {
+        (PeerRequest::MemberPromote { .. }, 404) => api(ApiError::MEMBER_NOT_FOUND),
+        (PeerRequest::MemberPromote { .. }, 412) if text.contains(NOT_A_LEARNER) => {
             api(ApiError::MEMBER_NOT_LEARNER)
         }
-        (PeerRequest::MemberPromote(_), 412) => api(ApiError::LEARNER_NOT_READY),
+        (PeerRequest::MemberPromote { .. }, 412) => api(ApiError::LEARNER_NOT_READY),
         (PeerRequest::HashKv(_), 412) => api(ApiError::CLUSTER_ID_MISMATCH),
         (PeerRequest::HashKv(_), 400) if text.contains("compacted") => api(ApiError::COMPACTED),
         (PeerRequest::HashKv(_), 400) if text.contains("future") => api(ApiError::FUTURE_REVISION),

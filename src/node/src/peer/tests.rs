@@ -1,6 +1,6 @@
 //! Codecs against themselves, against bytes of etcd, and against damage.
 
-use base::{ClusterId, Index, MemberId, Prng, Term};
+use base::{ClusterId, Index, LeaseId, MemberId, Prng, Term};
 use bytes::{Bytes, BytesMut};
 use proto::etcdserverpb as pb;
 use raft::{Body, ConfState, Entry, EntryKind, Message, RejectHint, SnapshotMeta};
@@ -12,6 +12,7 @@ use super::{
     members_from_json, members_to_json,
 };
 use crate::ApiError;
+use crate::auth::Token;
 use crate::env::{CallError, PeerRequest, PeerResponse};
 
 const FROM: MemberId = MemberId(0xa);
@@ -300,13 +301,19 @@ fn calls() -> Vec<(PeerRequest, PeerResponse)> {
         PeerResponse::Version { server: "3.7.1".into(), cluster: "3.7.0".into(), is_cairn: true };
     let renew = pb::LeaseKeepAliveRequest { id: 5 };
     let ask = pb::LeaseTimeToLiveRequest { id: 5, keys: true };
+    let promote = PeerRequest::MemberPromote { id: TO, token: Some(Token::new("abc.7")) };
     vec![
         (PeerRequest::LeaseKeepAlive(renew), PeerResponse::LeaseKeepAlive(renewed)),
+        (
+            PeerRequest::LeaseKeepAlives(vec![LeaseId(5), LeaseId(i64::MAX)]),
+            PeerResponse::LeaseKeepAlives(vec![9, 0]),
+        ),
         (PeerRequest::LeaseTimeToLive(ask), PeerResponse::LeaseTimeToLive(left)),
-        (PeerRequest::MemberPromote(TO), PeerResponse::MemberPromote(vec![member.clone()])),
+        (promote, PeerResponse::MemberPromote(vec![member.clone()])),
         (PeerRequest::HashKv(4), PeerResponse::HashKv(hash)),
         (PeerRequest::Members, PeerResponse::Members(vec![member])),
         (PeerRequest::Version, version),
+        (PeerRequest::DowngradeEnabled, PeerResponse::DowngradeEnabled(true)),
     ]
 }
 
@@ -314,16 +321,17 @@ fn calls() -> Vec<(PeerRequest, PeerResponse)> {
 fn calls_and_answers_are_read_back() {
     for (request, response) in calls() {
         let wire = encode_request(&request);
-        let read = decode_request(wire.method, &wire.path, &wire.body);
+        let token = wire.token.as_ref().map(Token::text);
+        let read = decode_request(wire.method, &wire.path, &wire.body, token);
         assert_eq!(read, Some(Ok(request.clone())));
         let answer = encode_response(&request, Ok(response.clone()));
         let read = decode_response(&request, answer.status, &answer.body, None);
         assert_eq!(read, Ok(response));
         let wrong = if wire.method == "GET" { "POST" } else { "GET" };
-        let refused = decode_request(wrong, &wire.path, &wire.body).expect("known path");
+        let refused = decode_request(wrong, &wire.path, &wire.body, None).expect("known path");
         assert_eq!(refused.expect_err("wrong method").status, 405);
     }
-    assert_eq!(decode_request("GET", "/members/other", b""), None);
+    assert_eq!(decode_request("GET", "/members/other", b"", None), None);
 }
 
 #[test]
@@ -338,7 +346,7 @@ fn a_lease_is_never_told_without_a_header() {
 #[test]
 fn refusals_are_etcds_and_still_name_the_error() {
     let renew = PeerRequest::LeaseKeepAlive(pb::LeaseKeepAliveRequest { id: 5 });
-    let promote = PeerRequest::MemberPromote(TO);
+    let promote = PeerRequest::MemberPromote { id: TO, token: None };
     let cases = [
         (&renew, ApiError::LEASE_NOT_FOUND, 404, true),
         (&renew, ApiError::TIMEOUT, 408, true),
@@ -360,6 +368,13 @@ fn refusals_are_etcds_and_still_name_the_error() {
         let read = decode_response(request, status, &answer.body, None);
         assert_eq!(read == Err(CallError::Refused(text.clone())), without_header, "{text}");
     }
+}
+
+#[test]
+fn a_hash_is_refused_in_the_words_of_etcds_members() {
+    let request = PeerRequest::HashKv(4);
+    let answer = encode_response(&request, Err(ApiError::COMPACTED.text.to_string()));
+    assert_eq!(answer.body, b"mvcc: required revision has been compacted\n");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! Leases, members, alarms and versions are few and copied; the keys are a view, which costs
 //! nothing to take and does not change while the file is made from it.
 
-use bbolt::etcd_layout::{ConfState, RevisionKey, bucket, meta_key};
+use bbolt::etcd_layout::{ConfState, RevisionKey, bucket, cluster_key, meta_key};
 use bytes::Bytes;
 use mvcc::{Backend, BackendSnapshot, View};
 use prost::Message;
@@ -21,8 +21,9 @@ use crate::version;
 /// Entries of one bucket, in the order of their keys.
 pub(crate) type Rows = Vec<(Bytes, Bytes)>;
 
-/// The first cluster version whose files name the version of their layout.
-const FIRST_STORAGE_VERSION: (u64, u64) = (3, 6);
+/// Keys of the bucket `auth`: one byte, and 8 bytes big-endian.
+pub(crate) const AUTH_ENABLED: &[u8] = b"authEnabled";
+pub(crate) const AUTH_REVISION: &[u8] = b"authRevision";
 
 /// All state at one entry boundary.
 pub(crate) struct Content<S> {
@@ -37,22 +38,18 @@ impl<S: BackendSnapshot> Content<S> {
         Content { recorded: machine.recorded(), keys: machine.store().image() }
     }
 
-    /// The version of the file's layout, which follows the cluster's; empty while it is undecided
-    /// or older than versions of layouts are.
+    /// The version of the file's layout.
     pub(crate) fn storage_version(&self) -> String {
-        let version = &self.recorded.cluster_version;
-        match version::minor(version).is_some_and(|found| found >= FIRST_STORAGE_VERSION) {
-            true => version.clone(),
-            false => String::new(),
-        }
+        version::storage(&self.recorded.cluster_version).to_string()
     }
 
     /// The rows of a bucket; none for that of the keys, which are many and come from the view.
     pub(crate) fn rows(&self, name: &[u8]) -> Rows {
         let mut rows = match name {
             bucket::ALARM => self.alarms(),
-            // As a store has it that never saw a change of users or roles.
-            bucket::AUTH => vec![(Bytes::from_static(b"authRevision"), word(1))],
+            bucket::AUTH => self.auth(),
+            bucket::AUTH_ROLES => self.roles(),
+            bucket::AUTH_USERS => self.users(),
             bucket::CLUSTER => self.cluster(),
             bucket::LEASE => self.leases(),
             bucket::MEMBERS => self.members(),
@@ -72,12 +69,34 @@ impl<S: BackendSnapshot> Content<S> {
         self.recorded.alarms.iter().map(row).collect()
     }
 
-    fn cluster(&self) -> Rows {
-        let version = &self.recorded.cluster_version;
-        match version.is_empty() {
-            true => Rows::new(),
-            false => vec![(Bytes::from_static(b"clusterVersion"), Bytes::from(version.clone()))],
+    fn auth(&self) -> Rows {
+        let auth = &self.recorded.auth;
+        let mut rows = vec![(Bytes::from_static(AUTH_REVISION), word(auth.revision))];
+        if let Some(on) = auth.enabled {
+            let value = Bytes::copy_from_slice(&[u8::from(on)]);
+            rows.push((Bytes::from_static(AUTH_ENABLED), value));
         }
+        rows
+    }
+
+    fn roles(&self) -> Rows {
+        let roles = self.recorded.auth.roles.iter();
+        roles.map(|role| (role.name.clone(), role.encode_to_vec().into())).collect()
+    }
+
+    fn users(&self) -> Rows {
+        let users = self.recorded.auth.users.iter();
+        users.map(|user| (user.name.clone(), user.encode_to_vec().into())).collect()
+    }
+
+    fn cluster(&self) -> Rows {
+        let Recorded { cluster_version, downgrade, .. } = &self.recorded;
+        let mut rows = Vec::new();
+        if !cluster_version.is_empty() {
+            rows.push((cluster_key::VERSION, Bytes::from(cluster_version.clone())));
+        }
+        rows.extend(downgrade.as_ref().map(|it| (cluster_key::DOWNGRADE, it.to_json().into())));
+        rows.into_iter().map(|(key, value)| (Bytes::from_static(key), value)).collect()
     }
 
     fn leases(&self) -> Rows {

@@ -2,15 +2,17 @@
 //! Nothing is believed: a file that came over the network is checked as a whole before it counts.
 
 use base::{Index, LeaseId, MemberId, Term};
-use bbolt::etcd_layout::{self, LayoutError, RevisionKey, bucket, meta_key};
+use bbolt::etcd_layout::{self, LayoutError, RevisionKey, bucket, cluster_key, meta_key};
 use bbolt::{Bucket, Database, ReadAt, ReadError};
 use bytes::Bytes;
 use prost::Message;
+use proto::authpb::{Role, User};
 use proto::etcdserverpb::AlarmMember;
 use proto::{leasepb, raftpb};
 use raft::SnapshotMeta;
-use state::Recorded;
+use state::{Downgrade, Recorded, RecordedAuth};
 
+use super::content::{AUTH_ENABLED, AUTH_REVISION};
 use crate::convert::conf_state;
 use crate::env::{DiskError, DiskFile};
 
@@ -154,6 +156,7 @@ fn recorded<S: ReadAt<Error = DiskError>>(database: &Database<S>) -> Result<Reco
         chain: applied.index,
         configuration: configuration.map_or(Bytes::new(), |it| it.encode_to_vec().into()),
         cluster_version: cluster_version(database)?,
+        downgrade: downgrade(database)?,
         // All of what the last revisions changed may have been compacted away.
         revision: etcd_layout::latest_revision(database)?.main.max(compaction).max(1),
         compaction,
@@ -166,7 +169,23 @@ fn recorded<S: ReadAt<Error = DiskError>>(database: &Database<S>) -> Result<Reco
             let alarm = AlarmMember::decode(key.clone()).ok()?;
             Some((alarm.alarm, MemberId(alarm.member_id)))
         })?,
+        auth: auth(database)?,
     })
+}
+
+fn auth<S: ReadAt<Error = DiskError>>(database: &Database<S>) -> Result<RecordedAuth, ReadFailure> {
+    let mut auth = RecordedAuth {
+        users: rows(database, bucket::AUTH_USERS, |_, user| User::decode(user.clone()).ok())?,
+        roles: rows(database, bucket::AUTH_ROLES, |_, role| Role::decode(role.clone()).ok())?,
+        ..RecordedAuth::default()
+    };
+    let Some(found) = database.bucket(bucket::AUTH)? else { return Ok(auth) };
+    auth.enabled = found.get(AUTH_ENABLED)?.map(|value| value[..] == [1]);
+    if let Some(revision) = found.get(AUTH_REVISION)? {
+        let damaged = || ReadFailure::Corrupt("the revision of users and roles is damaged".into());
+        auth.revision = u64::from_be_bytes(revision[..].try_into().map_err(|_| damaged())?);
+    }
+    Ok(auth)
 }
 
 fn lease(_key: &Bytes, value: &Bytes) -> Option<(LeaseId, i64, i64)> {
@@ -192,9 +211,20 @@ fn cluster_version<S: ReadAt<Error = DiskError>>(
     database: &Database<S>,
 ) -> Result<String, ReadFailure> {
     let Some(cluster) = database.bucket(bucket::CLUSTER)? else { return Ok(String::new()) };
-    let version = cluster.get(b"clusterVersion")?.unwrap_or_default();
+    let version = cluster.get(cluster_key::VERSION)?.unwrap_or_default();
     let damaged = || ReadFailure::Corrupt("the cluster version is no text".into());
     String::from_utf8(version.to_vec()).map_err(|_| damaged())
+}
+
+fn downgrade<S: ReadAt<Error = DiskError>>(
+    database: &Database<S>,
+) -> Result<Option<Downgrade>, ReadFailure> {
+    let Some(cluster) = database.bucket(bucket::CLUSTER)? else { return Ok(None) };
+    let Some(json) = cluster.get(cluster_key::DOWNGRADE)? else { return Ok(None) };
+    match Downgrade::from_json(&json) {
+        Some(downgrade) => Ok(Some(downgrade)),
+        None => Err(ReadFailure::Corrupt("the downgrade in the snapshot file is damaged".into())),
+    }
 }
 
 /// All entries of a bucket, each read by `read`; `None` from it is a damaged entry.

@@ -62,11 +62,9 @@ const NESTED: &[(&str, &str)] = &[
     ("discovery-config.client.auth.password", "discovery-password"),
 ];
 
-/// Keys of etcd's file that have no flag and no effect here.
-const REFUSED_KEYS: [&str; 2] = [
-    "client-transport-security.allowed-cn",
-    "client-transport-security.skip-client-san-verification",
-];
+/// Keys of etcd's file that have no flag.
+const WITHOUT_FLAG: [(&str, Kind); 2] =
+    [(super::values::CLIENT_ALLOWED_CN, Kind::Texts), (super::values::CLIENT_SKIP_SAN, Kind::Bool)];
 
 /// Reads a file.
 ///
@@ -94,12 +92,9 @@ fn parse(text: &str) -> Result<Values, String> {
         let flag = table::find(name).expect("the flags of nested keys are in the table");
         take(&mut values, flag, path, find(&root, path)?)?;
     }
-    for path in REFUSED_KEYS {
-        match find(&root, path)? {
-            None | Some(Value::Null | Value::Bool(false)) => {}
-            Some(Value::Sequence(list)) if list.is_empty() => {}
-            Some(_) => return Err(format!("not supported yet: {path}")),
-        }
+    for (path, kind) in WITHOUT_FLAG {
+        let Some(value) = find(&root, path)?.filter(|value| !value.is_null()) else { continue };
+        values.set_without_flag(path, typed_text(path, kind, value)?);
     }
     Ok(values)
 }
@@ -130,8 +125,8 @@ fn take(
     value: Option<&Value>,
 ) -> Result<(), String> {
     let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(()) };
-    let text = text_of(flag, value)
-        .ok_or_else(|| format!("{key} in the configuration file: expected {}", expected(flag)))?;
+    let kind = if is_list(flag) { Kind::Texts } else { flag.kind };
+    let text = typed_text(key, kind, value)?;
     let refused = match flag.kind {
         Kind::Urls => format!("unexpected error setting up {key}"),
         _ => format!("{key} in the configuration file"),
@@ -139,20 +134,25 @@ fn take(
     values.set(flag, &text).map_err(|error| format!("{refused}: {error}"))
 }
 
-/// The value as the flag would have it on the command line; `None` for another type.
-fn text_of(flag: &Flag, value: &Value) -> Option<String> {
-    match (flag.kind, value) {
+fn typed_text(key: &str, kind: Kind, value: &Value) -> Result<String, String> {
+    let refused = || format!("{key} in the configuration file: expected {}", expected(kind));
+    text_of(kind, value).ok_or_else(refused)
+}
+
+/// The value as it would be on the command line; `None` for another type.
+fn text_of(kind: Kind, value: &Value) -> Option<String> {
+    match (kind, value) {
         (Kind::Bool, Value::Bool(value)) => Some(value.to_string()),
         (Kind::Int | Kind::Uint | Kind::Uint32, Value::Number(number)) if !number.is_f64() => {
             Some(number.to_string())
         }
         (Kind::Duration, Value::Number(number)) if !number.is_f64() => Some(format!("{number}ns")),
         (Kind::Bool | Kind::Int | Kind::Uint | Kind::Uint32 | Kind::Duration, _) => None,
-        _ if is_list(flag) => {
-            let Value::Sequence(list) = value else { return None };
+        (Kind::Texts, Value::Sequence(list)) => {
             let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
             texts.map(|texts| texts.join(","))
         }
+        (Kind::Texts, _) => None,
         (_, Value::String(text)) => Some(text.clone()),
         (_, Value::Number(number)) => Some(number.to_string()),
         (_, Value::Bool(value)) => Some(value.to_string()),
@@ -165,12 +165,12 @@ fn is_list(flag: &Flag) -> bool {
     matches!(flag.kind, Kind::Texts) || ["log-outputs", "discovery-endpoints"].contains(&flag.name)
 }
 
-fn expected(flag: &Flag) -> &'static str {
-    match flag.kind {
+fn expected(kind: Kind) -> &'static str {
+    match kind {
         Kind::Bool => "true or false",
         Kind::Int | Kind::Uint | Kind::Uint32 => "a whole number",
         Kind::Duration => "a whole number of nanoseconds",
-        _ if is_list(flag) => "a list of texts",
+        Kind::Texts => "a list of texts",
         _ => "a text",
     }
 }
@@ -212,6 +212,16 @@ mod tests {
     }
 
     #[test]
+    fn keys_without_a_flag_are_read() {
+        let text = "client-transport-security: {allowed-cn: [a, b], \
+                    skip-client-san-verification: true}";
+        let values = parse(text).expect("they are keys");
+        use super::super::values::{CLIENT_ALLOWED_CN, CLIENT_SKIP_SAN};
+        assert_eq!(values.without_flag(CLIENT_ALLOWED_CN), "a,b");
+        assert_eq!(values.without_flag(CLIENT_SKIP_SAN), "true");
+    }
+
+    #[test]
     fn flags_without_a_key_are_unknown_keys() {
         for name in ["raft-read-timeout", "discovery-fallback", "cert-file", "socket-reuse-port"] {
             let values = parse(&format!("{name}: x")).expect("unknown keys are ignored");
@@ -245,8 +255,9 @@ mod tests {
                 "invalid peer-transport-security: it is not a map of keys",
             ),
             (
-                "client-transport-security: {allowed-cn: [a]}",
-                "not supported yet: client-transport-security.allowed-cn",
+                "client-transport-security: {allowed-cn: a}",
+                "client-transport-security.allowed-cn in the configuration file: expected a list \
+                 of texts",
             ),
             ("[1]", "the configuration file is not a map of keys"),
         ];

@@ -37,14 +37,19 @@ const fn gate(name: &'static str, stage: Stage) -> Gate {
     Gate { name, stage, built: false }
 }
 
+const fn built(name: &'static str, stage: Stage) -> Gate {
+    Gate { name, stage, built: true }
+}
+
 /// All gates.
 pub const GATES: [Gate; 9] = [
     gate("StopGRPCServiceOnDefrag", Stage::Alpha),
     gate("InitialCorruptCheck", Stage::Alpha),
     gate("CompactHashCheck", Stage::Alpha),
     gate("TxnModeWriteWithSharedBuffer", Stage::Beta),
-    gate("LeaseCheckpoint", Stage::Alpha),
-    gate("LeaseCheckpointPersist", Stage::Alpha),
+    built("LeaseCheckpoint", Stage::Alpha),
+    // What is recorded of a lease is always persisted, as etcd does in clusters from 3.6 on.
+    built("LeaseCheckpointPersist", Stage::Alpha),
     gate("SetMemberLocalAddr", Stage::Alpha),
     gate("FastLeaseKeepAlive", Stage::Beta),
     gate("PriorityRequest", Stage::Alpha),

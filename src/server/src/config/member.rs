@@ -4,12 +4,14 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use node::auth::TokenKind;
 use node::{AutoCompaction, InitialMember, InitialState, Knobs, NodeConfig};
 
 use super::values::Values;
 use super::warning::Warning;
-use super::{Config, cluster, duration, host, validate};
+use super::{Config, cluster, duration, host, security, validate};
 use crate::logging::{Format, Output, Settings, Severity};
+use crate::token;
 
 const CLIENT_URL: &str = "http://localhost:2379";
 const PEER_URL: &str = "http://localhost:2380";
@@ -17,11 +19,11 @@ const QUOTA_BYTES: i64 = 2 << 30;
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(600);
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
+/// etcd's, for which it has no flag.
+const LEASE_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(300);
+
 /// What etcd raises shorter timeouts to, so that shorter ones mean the default.
 const PEER_TIMEOUT_FLOOR: &str = "5s";
-
-const LISTEN_FLAGS: [&str; 4] =
-    ["listen-peer-urls", "listen-client-urls", "listen-client-http-urls", "listen-metrics-urls"];
 
 pub(super) fn config(
     values: &Values,
@@ -37,7 +39,9 @@ pub(super) fn config(
     let initial_cluster = initial_cluster(values);
     validate::validate(values, has_advertised, &initial_cluster, &mut warnings)?;
     refuse_what_is_not_built(values)?;
-    let node = node_config(values, &initial_cluster, address)?;
+    security::warn_of_plain_urls(values, &mut warnings);
+    let mut node = node_config(values, &initial_cluster, address)?;
+    node.tokens = tokens(values, &mut warnings)?;
     let peer_urls = advertised_peer_urls(values, address);
     Ok(Config {
         data_dir: data_dir(values),
@@ -55,7 +59,11 @@ pub(super) fn config(
         enable_pprof: values.bool("enable-pprof"),
         extensive_metrics: values.text("metrics") == "extensive",
         enable_gateway: values.bool("enable-grpc-gateway"),
+        cors: values.list("cors"),
+        host_whitelist: values.list("host-whitelist"),
         gates: values.gates(),
+        client_tls: security::client(values),
+        peer_tls: security::peer(values),
         log: log(values),
         warnings,
         initial_cluster: named_cluster(values, &initial_cluster, &peer_urls),
@@ -87,11 +95,6 @@ fn initial_cluster(values: &Values) -> String {
 
 fn refuse_what_is_not_built(values: &Values) -> Result<(), String> {
     let mut refused = values.refused();
-    let tls = |name: &&&str| {
-        let secure = |url: &String| url.starts_with("https:") || url.starts_with("unixs:");
-        values.list(name).iter().any(secure)
-    };
-    refused.extend(LISTEN_FLAGS.iter().filter(tls).map(|name| format!("TLS in --{name}")));
     if values.list("log-outputs").iter().any(|output| output == "systemd/journal") {
         refused.push("systemd/journal in --log-outputs".into());
     }
@@ -157,6 +160,12 @@ fn node_config(
             Duration::ZERO => PROGRESS_INTERVAL,
             interval => interval.max(PROGRESS_INTERVAL_MIN),
         },
+        lease_checkpoint_interval: values
+            .gates()
+            .enabled("LeaseCheckpoint")
+            .then_some(LEASE_CHECKPOINT_INTERVAL),
+        downgrade_check_interval: time(values, "downgrade-check-time"),
+        bcrypt_cost: u32::try_from(values.uint("bcrypt-cost")).unwrap_or(u32::MAX),
         fsync: !values.bool("unsafe-no-fsync"),
         knobs: Knobs {
             checkpoint_entries: values.uint("snapshot-count").max(1),
@@ -165,6 +174,23 @@ fn node_config(
         },
         ..NodeConfig::default()
     })
+}
+
+fn tokens(values: &Values, warnings: &mut Vec<Warning>) -> Result<TokenKind, String> {
+    let chosen = token::choose(&values.text("auth-token"), values.uint("auth-token-ttl"))?;
+    if let TokenKind::Simple { .. } = chosen.tokens
+        && values.is_set("auth-token")
+    {
+        warnings.push(Warning::new("simple token is not cryptographically signed", "auth-token"));
+    }
+    if !chosen.unknown.is_empty() {
+        warnings.push(Warning::new("unknown JWT options", chosen.unknown.join(",")));
+    }
+    if !(4..=31).contains(&values.uint("bcrypt-cost")) {
+        let text = "use default bcrypt cost instead of the invalid given cost";
+        warnings.push(Warning::new(text, "bcrypt-cost"));
+    }
+    Ok(chosen.tokens)
 }
 
 fn initial_members(text: &str) -> Result<Vec<InitialMember>, String> {

@@ -249,11 +249,6 @@ fn gates_and_schemes_that_are_not_built_end_the_start() {
     let cases = [
         ("--feature-gates=CompactHashCheck=true", "--feature-gates=CompactHashCheck=true"),
         ("--feature-gates=FastLeaseKeepAlive=false", "--feature-gates=FastLeaseKeepAlive=false"),
-        (
-            "--listen-client-urls=https://127.0.0.1:1 --advertise-client-urls=https://127.0.0.1:1",
-            "TLS in --listen-client-urls",
-        ),
-        ("--listen-peer-urls=unixs://x", "TLS in --listen-peer-urls"),
         ("--log-outputs=systemd/journal", "systemd/journal in --log-outputs"),
     ];
     for (line, expected) in cases {

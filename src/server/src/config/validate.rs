@@ -4,6 +4,7 @@
 use super::url;
 use super::values::Values;
 use super::warning::Warning;
+use crate::tls::suites;
 
 const ELECTION_MS_MAX: u64 = 50_000;
 const QUOTA_BYTES_RECOMMENDED: i64 = 8 << 30;
@@ -204,14 +205,17 @@ fn tls(values: &Values) -> Result<(), String> {
     let (min, max) = (values.text("tls-min-version"), values.text("tls-max-version"));
     for version in [&min, &max] {
         if !TLS_VERSIONS.contains(&version.as_str()) {
-            return Err(format!("unexpected TLS version {version:?}"));
+            return Err(format!(
+                "unexpected TLS version {version:?} (must be one of: TLS1.2, TLS1.3)"
+            ));
         }
     }
     if !max.is_empty() && min > max {
         return Err(format!("min version ({min}) is greater than max version ({max})"));
     }
-    if min == "TLS1.3" && !values.text("cipher-suites").is_empty() {
+    let suites = values.list("cipher-suites");
+    if min == "TLS1.3" && !suites.is_empty() {
         return Err("cipher suites cannot be configured when only TLS1.3 is enabled".into());
     }
-    Ok(())
+    suites::check(&suites)
 }

@@ -5,9 +5,16 @@ use std::collections::BTreeMap;
 use super::flag::{Effect, Flag, Kind};
 use super::{duration, gates, table, value};
 
+/// Keys of the configuration file that have no flag.
+pub(super) const CLIENT_ALLOWED_CN: &str = "client-transport-security.allowed-cn";
+pub(super) const CLIENT_SKIP_SAN: &str = "client-transport-security.skip-client-san-verification";
+
 /// Values by flag name; what nobody set has its default.
 #[derive(Clone, Debug, Default)]
-pub struct Values(BTreeMap<&'static str, String>);
+pub struct Values {
+    flags: BTreeMap<&'static str, String>,
+    without_flag: BTreeMap<&'static str, String>,
+}
 
 impl Values {
     /// Sets a flag; the last one wins.
@@ -15,7 +22,7 @@ impl Values {
     /// # Errors
     /// Why the text is no value of this flag, without the flag's name.
     pub fn set(&mut self, flag: &'static Flag, text: &str) -> Result<(), String> {
-        self.0.insert(flag.name, value::canonical(flag.kind, text)?);
+        self.flags.insert(flag.name, value::canonical(flag.kind, text)?);
         Ok(())
     }
 
@@ -25,10 +32,20 @@ impl Values {
         self.set(flag, text).expect("values are written in the code");
     }
 
+    /// Sets what only the configuration file knows.
+    pub(super) fn set_without_flag(&mut self, key: &'static str, text: String) {
+        self.without_flag.insert(key, text);
+    }
+
+    /// What only the configuration file knows; empty when it does not say.
+    pub(super) fn without_flag(&self, key: &str) -> String {
+        self.without_flag.get(key).cloned().unwrap_or_default()
+    }
+
     /// Whether anybody set the flag, be it to its default.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.flags.contains_key(name)
     }
 
     /// The canonical text.
@@ -38,7 +55,7 @@ impl Values {
     #[must_use]
     pub fn text(&self, name: &str) -> String {
         let flag = table::find(name).unwrap_or_else(|| panic!("--{name} is not in the table"));
-        match self.0.get(name) {
+        match self.flags.get(name) {
             Some(text) => text.clone(),
             None => default_of(flag),
         }

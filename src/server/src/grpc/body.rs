@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
 
 use super::frame::{HEAD_BYTES, frame};
 use super::status::Status;
@@ -33,6 +35,8 @@ pub enum Body {
     },
     /// A stream of gRPC messages.
     Stream(Box<StreamBody>),
+    /// Pieces of another protocol, as they come.
+    Boxed(UnsyncBoxBody<Bytes, Infallible>),
 }
 
 impl Body {
@@ -41,6 +45,14 @@ impl Body {
     pub fn unary(message: Bytes) -> Body {
         let (first, rest) = split_frame(message);
         Body::Unary { first: Some(first), rest, ended: false }
+    }
+
+    /// A body of pieces that are still to come.
+    pub fn boxed<B>(pieces: B) -> Body
+    where
+        B: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    {
+        Body::Boxed(pieces.boxed_unsync())
     }
 
     /// A body of plain bytes.
@@ -90,6 +102,7 @@ impl http_body::Body for Body {
                 Poll::Ready(Some(Ok(Frame::trailers(trailers))))
             }
             Body::Stream(stream) => stream.poll_next(cx),
+            Body::Boxed(pieces) => Pin::new(pieces).poll_frame(cx),
         }
     }
 
@@ -103,7 +116,7 @@ impl http_body::Body for Body {
             Body::Plain(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Body::Unary { .. } | Body::Stream(_) => SizeHint::default(),
+            Body::Unary { .. } | Body::Stream(_) | Body::Boxed(_) => SizeHint::default(),
         }
     }
 }

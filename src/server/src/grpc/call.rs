@@ -4,11 +4,14 @@ use std::str::Utf8Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use node::auth::{Credentials, Token};
 use node::{ApiError, Caller, Code};
 use tokio::time::Instant;
 
 use super::method::Rpc;
+use crate::listen::Origin;
 use crate::metrics::Metrics;
 
 /// The metadata of one call.
@@ -22,11 +25,11 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    pub(super) fn read(headers: &HeaderMap) -> Metadata {
+    pub(super) fn read(headers: &HeaderMap, origin: &Origin) -> Metadata {
         let require_leader = headers.get("hasleader").is_some_and(|value| value == "true");
         let deadline = headers.get("grpc-timeout").and_then(timeout);
         Metadata {
-            caller: Caller { user: None, auth_revision: 0, require_leader },
+            caller: Caller { credentials: credentials(headers, origin), require_leader },
             deadline: deadline.map(|timeout| Instant::now() + timeout),
             version: headers.get("client-api-version").cloned(),
         }
@@ -35,6 +38,21 @@ impl Metadata {
     /// The client's version, `unknown` when it sent none.
     pub(super) fn client_version(&self) -> Result<&str, Utf8Error> {
         self.version.as_ref().map_or(Ok("unknown"), |version| str::from_utf8(version.as_bytes()))
+    }
+}
+
+/// A token before a certificate. The gateway shows its own certificate for every client, so the
+/// name in that one says nothing about who calls.
+fn credentials(headers: &HeaderMap, origin: &Origin) -> Credentials {
+    if let Some(token) = headers.get("token").or_else(|| headers.get(AUTHORIZATION)) {
+        // What is no text is no token either, and refused as one.
+        return Credentials::Token(Token::new(token.to_str().unwrap_or_default()));
+    }
+    match &origin.common_name {
+        Some(name) if !headers.contains_key("grpcgateway-accept") => {
+            Credentials::CommonName(name.clone())
+        }
+        _ => Credentials::Nobody,
     }
 }
 
@@ -105,9 +123,28 @@ impl Drop for Meter {
 mod tests {
     use std::time::Duration;
 
-    use http::HeaderValue;
+    use http::{HeaderMap, HeaderValue};
 
-    use super::timeout;
+    use super::*;
+
+    #[test]
+    fn a_token_is_taken_before_a_certificate_and_the_gateways_name_never() {
+        let cn = Origin { common_name: Some("cn".into()), ..Origin::default() };
+        let read = |pairs: &[(&'static str, &'static str)], origin: &Origin| {
+            let pairs = pairs.iter().map(|&(name, value)| {
+                (http::HeaderName::from_static(name), HeaderValue::from_static(value))
+            });
+            credentials(&HeaderMap::from_iter(pairs), origin)
+        };
+        let token = |text| Credentials::Token(Token::new(text));
+        assert_eq!(read(&[], &Origin::default()), Credentials::Nobody);
+        assert_eq!(read(&[], &cn), Credentials::CommonName("cn".into()));
+        assert_eq!(read(&[("grpcgateway-accept", "*/*")], &cn), Credentials::Nobody);
+        assert_eq!(read(&[("token", "a.1")], &cn), token("a.1"));
+        assert_eq!(read(&[("token", "a.1"), ("authorization", "b.2")], &cn), token("a.1"));
+        assert_eq!(read(&[("authorization", "Bearer b.2")], &cn), token("b.2"));
+        assert_eq!(read(&[("token", "")], &cn), token(""), "an empty token is a wrong one");
+    }
 
     #[test]
     fn timeouts_are_read_as_grpc_writes_them() {

@@ -119,6 +119,8 @@ methods! {
     HealthCheck "grpc.health.v1.Health" "Check" Unary;
     HealthList "grpc.health.v1.Health" "List" Unary;
     HealthWatch "grpc.health.v1.Health" "Watch" ServerStream;
+    Reflect "grpc.reflection.v1.ServerReflection" "ServerReflectionInfo" BidiStream;
+    ReflectAlpha "grpc.reflection.v1alpha.ServerReflection" "ServerReflectionInfo" BidiStream;
 }
 
 impl Rpc {
@@ -141,7 +143,14 @@ impl Rpc {
                 | Rpc::LeaseGrant
                 | Rpc::LeaseRevoke
                 | Rpc::Alarm
-        )
+        ) || self.is_auth()
+    }
+
+    /// Whether it is of the service `etcdserverpb.Auth`, whose calls stand together in the table.
+    #[must_use]
+    pub const fn is_auth(self) -> bool {
+        let number = self as usize;
+        number >= Rpc::AuthEnable as usize && number <= Rpc::RoleRevokePermission as usize
     }
 }
 
@@ -170,6 +179,9 @@ mod tests {
         }
         let of_etcd = Rpc::ALL.iter().filter(|rpc| !rpc.method().service.starts_with("grpc."));
         assert_eq!(of_etcd.count(), 49);
+        for rpc in Rpc::ALL.iter().copied() {
+            assert_eq!(rpc.is_auth(), rpc.method().service == "etcdserverpb.Auth", "{rpc:?}");
+        }
     }
 
     #[test]

@@ -3,12 +3,16 @@
 //! Each unary call runs as one future without boxes between it and the connection; only rare calls
 //! are boxed, so that their state does not weigh on the frequent ones.
 
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use bytes::Bytes;
+use futures_util::future::Either;
+use futures_util::stream::BoxStream;
+use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
-use node::Code;
+use node::{ApiError, Code};
 
 use super::body::Body;
 use super::call::{Metadata, Meter};
@@ -67,7 +71,7 @@ pub(super) struct Call {
     pub(super) metadata: Metadata,
     pub(super) requests: Requests,
     pub(super) meter: Meter,
-    pub(super) origin: Origin,
+    pub(super) origin: Arc<Origin>,
 }
 
 /// Hands a unary call to the service's method of that name.
@@ -79,6 +83,25 @@ macro_rules! unary {
             |service, caller, request| async move { service.$method(&caller, request).await },
         )
     };
+}
+
+/// The same for a method that waits for what others do, maybe for ever: a stop ends it, since its
+/// client can wait elsewhere.
+macro_rules! waiting {
+    ($router:ident, $call:ident, $method:ident) => {{
+        let stop = $router.core.stop.clone();
+        $router.unary(
+            $call,
+            |_| false,
+            |service, caller, request| async move {
+                tokio::select! {
+                    biased;
+                    answer = service.$method(&caller, request) => answer,
+                    () = stop.stopped() => Err(ApiError::STOPPED),
+                }
+            },
+        )
+    }};
 }
 
 impl<S: Service> Router<S> {
@@ -93,37 +116,68 @@ impl<S: Service> Router<S> {
     pub fn answer<'a>(
         &'a self,
         request: Request<Incoming>,
-        origin: &Origin,
+        origin: &Arc<Origin>,
     ) -> impl Future<Output = Response<Body>> + Send + use<'a, S> {
-        let call = self.open_call(request, origin);
-        async move {
-            let call = match call {
-                Ok(call) => call,
-                Err(status) => return status.response(),
-            };
-            match call.rpc {
-                Rpc::Range => self.range(call).await,
-                Rpc::Put => unary!(self, call, put).await,
-                Rpc::Txn => unary!(self, call, txn).await,
-                _ => Box::pin(self.answer_rare(call)).await,
-            }
+        self.run(self.open_call(request, origin))
+    }
+
+    /// Answers a call whose requests are already messages and whose metadata are these headers:
+    /// one that came by another protocol. The answer is that of gRPC.
+    pub fn call<'a>(
+        &'a self,
+        rpc: Rpc,
+        headers: &HeaderMap,
+        messages: BoxStream<'static, Bytes>,
+        origin: &Arc<Origin>,
+    ) -> impl Future<Output = Response<Body>> + Send + use<'a, S> {
+        let (core, limit) = (&self.core, self.message_bytes_max());
+        self.run(Ok(Call {
+            rpc,
+            metadata: Metadata::read(headers, origin),
+            requests: Requests::mapped(messages, limit, &core.metrics, rpc),
+            meter: Meter::start(&core.metrics, rpc),
+            origin: Arc::clone(origin),
+        }))
+    }
+
+    /// Bytes that one request may have.
+    #[must_use]
+    pub fn message_bytes_max(&self) -> usize {
+        self.core.settings.request_bytes_max + REQUEST_OVERHEAD_BYTES
+    }
+
+    /// The kind of call is chosen before there is a future, which so carries the call once.
+    fn run<'a>(
+        &'a self,
+        call: Result<Call, Status>,
+    ) -> impl Future<Output = Response<Body>> + Send + use<'a, S> {
+        use Either::{Left, Right};
+        let call = match call {
+            Ok(call) => call,
+            Err(status) => return Left(Left(ready(status.response()))),
+        };
+        match call.rpc {
+            Rpc::Range => Left(Right(self.range(call))),
+            Rpc::Put => Right(Left(unary!(self, call, put))),
+            Rpc::Txn => Right(Right(Left(unary!(self, call, txn)))),
+            _ => Right(Right(Right(Box::pin(self.answer_rare(call))))),
         }
     }
 
-    fn open_call(&self, request: Request<Incoming>, origin: &Origin) -> Result<Call, Status> {
+    fn open_call(&self, request: Request<Incoming>, origin: &Arc<Origin>) -> Result<Call, Status> {
         let (head, body) = request.into_parts();
         let Some(rpc) = Rpc::find(head.uri.path()) else {
             let text = unknown_method_text(head.uri.path());
             return Err(Status::new(Code::Unimplemented, text));
         };
         let core = &self.core;
-        let limit = core.settings.request_bytes_max + REQUEST_OVERHEAD_BYTES;
+        let limit = self.message_bytes_max();
         Ok(Call {
             rpc,
-            metadata: Metadata::read(&head.headers),
+            metadata: Metadata::read(&head.headers, origin),
             requests: Requests::new(&head.headers, body, limit, &core.metrics, rpc),
             meter: Meter::start(&core.metrics, rpc),
-            origin: origin.clone(),
+            origin: Arc::clone(origin),
         })
     }
 
@@ -153,6 +207,15 @@ impl<S: Service> Router<S> {
             Rpc::Hash => unary!(self, call, hash).await,
             Rpc::HashKv => unary!(self, call, hash_kv).await,
             Rpc::MoveLeader => unary!(self, call, move_leader).await,
+            Rpc::Lock => waiting!(self, call, lock).await,
+            Rpc::Unlock => unary!(self, call, unlock).await,
+            Rpc::Campaign => waiting!(self, call, campaign).await,
+            Rpc::Proclaim => unary!(self, call, proclaim).await,
+            Rpc::Leader => unary!(self, call, leader).await,
+            Rpc::Observe => self.observe(call).await,
+            Rpc::Resign => unary!(self, call, resign).await,
+            Rpc::Downgrade => unary!(self, call, downgrade).await,
+            rpc if rpc.is_auth() => self.answer_auth(call).await,
             Rpc::RangeStream => self.range_stream(call).await,
             Rpc::Watch => self.watch(call).await,
             Rpc::LeaseKeepAlive => self.lease_keep_alive(call).await,
@@ -160,6 +223,30 @@ impl<S: Service> Router<S> {
             Rpc::HealthCheck => self.health_check(call).await,
             Rpc::HealthList => self.health_list(call).await,
             Rpc::HealthWatch => self.health_watch(call).await,
+            Rpc::Reflect | Rpc::ReflectAlpha => self.reflect(call).await,
+            unbuilt => call.refuse(unbuilt_status(unbuilt)),
+        }
+    }
+
+    async fn answer_auth(&self, call: Call) -> Response<Body> {
+        match call.rpc {
+            Rpc::AuthEnable => unary!(self, call, auth_enable).await,
+            Rpc::AuthDisable => unary!(self, call, auth_disable).await,
+            Rpc::AuthStatus => unary!(self, call, auth_status).await,
+            Rpc::Authenticate => unary!(self, call, authenticate).await,
+            Rpc::UserAdd => unary!(self, call, user_add).await,
+            Rpc::UserGet => unary!(self, call, user_get).await,
+            Rpc::UserList => unary!(self, call, user_list).await,
+            Rpc::UserDelete => unary!(self, call, user_delete).await,
+            Rpc::UserChangePassword => unary!(self, call, user_change_password).await,
+            Rpc::UserGrantRole => unary!(self, call, user_grant_role).await,
+            Rpc::UserRevokeRole => unary!(self, call, user_revoke_role).await,
+            Rpc::RoleAdd => unary!(self, call, role_add).await,
+            Rpc::RoleGet => unary!(self, call, role_get).await,
+            Rpc::RoleList => unary!(self, call, role_list).await,
+            Rpc::RoleDelete => unary!(self, call, role_delete).await,
+            Rpc::RoleGrantPermission => unary!(self, call, role_grant_permission).await,
+            Rpc::RoleRevokePermission => unary!(self, call, role_revoke_permission).await,
             unbuilt => call.refuse(unbuilt_status(unbuilt)),
         }
     }

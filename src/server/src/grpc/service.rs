@@ -5,11 +5,17 @@ use std::future::{Future, ready};
 
 use node::env::Env;
 use node::{Answer, Api, ApiError, Caller, Overview};
-use proto::etcdserverpb as pb;
 use tokio::sync::mpsc;
 
 use super::gate::Gate;
 use crate::metrics::Gauges;
+
+/// The requests of all services.
+mod pb {
+    pub use proto::etcdserverpb::*;
+    pub use proto::v3electionpb::{CampaignRequest, LeaderRequest, ProclaimRequest, ResignRequest};
+    pub use proto::v3lockpb::{LockRequest, UnlockRequest};
+}
 
 /// Encoded answers of a stream; it ends when the sender is gone or after an error.
 pub type Answers = Result<mpsc::Receiver<Answer>, ApiError>;
@@ -59,8 +65,23 @@ macro_rules! service {
                 ready(Err(ApiError::unimplemented("snapshot")))
             }
 
+            /// As `node::Api::observe`.
+            fn observe(
+                &self,
+                caller: &Caller,
+                request: pb::LeaderRequest,
+            ) -> impl Future<Output = Answers> + Send {
+                let _ = (caller, request);
+                ready(Err(ApiError::unimplemented("observe")))
+            }
+
             /// What the member knows about itself.
             fn overview(&self) -> Overview;
+
+            /// Whether a call needs a user. The store has none as long as nothing says otherwise.
+            fn auth_enabled(&self) -> bool {
+                false
+            }
 
             /// What the metrics say of the member.
             fn gauges(&self) -> Gauges {
@@ -111,8 +132,20 @@ macro_rules! service {
                 Api::snapshot(self, caller, request)
             }
 
+            fn observe(
+                &self,
+                caller: &Caller,
+                request: pb::LeaderRequest,
+            ) -> impl Future<Output = Answers> + Send {
+                Api::observe(self, caller, request)
+            }
+
             fn overview(&self) -> Overview {
                 Api::overview(self)
+            }
+
+            fn auth_enabled(&self) -> bool {
+                self.is_auth_enabled()
             }
 
             fn gate(&self) -> Gate {
@@ -124,7 +157,9 @@ macro_rules! service {
             }
 
             fn gauges(&self) -> Gauges {
-                Gauges::of(&self.overview()).with_counts(self.metrics())
+                let gauges = Gauges::of(&self.overview()).with_counts(self.metrics());
+                let (watchers, streams) = self.watch_counts();
+                gauges.with_watches(watchers, streams)
             }
         }
     };
@@ -152,4 +187,28 @@ service! {
     hash(HashRequest);
     hash_kv(HashKvRequest);
     move_leader(MoveLeaderRequest);
+    lock(LockRequest);
+    unlock(UnlockRequest);
+    campaign(CampaignRequest);
+    proclaim(ProclaimRequest);
+    leader(LeaderRequest);
+    resign(ResignRequest);
+    downgrade(DowngradeRequest);
+    auth_enable(AuthEnableRequest);
+    auth_disable(AuthDisableRequest);
+    auth_status(AuthStatusRequest);
+    authenticate(AuthenticateRequest);
+    user_add(AuthUserAddRequest);
+    user_get(AuthUserGetRequest);
+    user_list(AuthUserListRequest);
+    user_delete(AuthUserDeleteRequest);
+    user_change_password(AuthUserChangePasswordRequest);
+    user_grant_role(AuthUserGrantRoleRequest);
+    user_revoke_role(AuthUserRevokeRoleRequest);
+    role_add(AuthRoleAddRequest);
+    role_get(AuthRoleGetRequest);
+    role_list(AuthRoleListRequest);
+    role_delete(AuthRoleDeleteRequest);
+    role_grant_permission(AuthRoleGrantPermissionRequest);
+    role_revoke_permission(AuthRoleRevokePermissionRequest);
 }

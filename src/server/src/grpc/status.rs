@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use node::{ApiError, Code};
+use percent_encoding::percent_decode;
 
 use super::body::Body;
 use super::frame::FrameError;
@@ -67,6 +68,15 @@ impl Status {
         let mut response = open(Body::Empty);
         self.write(response.headers_mut());
         response
+    }
+
+    /// The status that headers or trailers hold, if they do: what [`Status::trailers`] wrote.
+    #[must_use]
+    pub fn read(headers: &HeaderMap) -> Option<Status> {
+        let code = headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()?;
+        let text = headers.get(GRPC_MESSAGE).map(|text| percent_decode(text.as_bytes()));
+        let text = text.map(|text| text.decode_utf8_lossy().into_owned()).unwrap_or_default();
+        Some(Status { code, text: text.into() })
     }
 
     fn write(&self, headers: &mut HeaderMap) {
@@ -137,5 +147,15 @@ mod tests {
         assert_eq!(percent_encoded("50% é\n"), "50%25 %C3%A9%0A");
         assert!(!Status::OK.trailers().contains_key("grpc-message"));
         assert_eq!(Status::new(Code::Unavailable, "x").trailers()["grpc-status"], "14");
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        for text in ["", "etcdserver: key is not provided", "50% é\n", "\u{0}%zz"] {
+            let status = Status::new(Code::NotFound, text);
+            assert_eq!(Status::read(&status.trailers()), Some(status));
+        }
+        assert_eq!(Status::read(&Status::OK.trailers()), Some(Status::OK));
+        assert_eq!(Status::read(&http::HeaderMap::new()), None);
     }
 }

@@ -1,4 +1,5 @@
-//! Calls with many answers: Watch, LeaseKeepAlive, RangeStream, Snapshot, health Watch.
+//! Calls with many answers: Watch, LeaseKeepAlive, RangeStream, Snapshot, Observe, health Watch,
+//! reflection.
 //!
 //! The requests of a bidirectional call are forwarded by a task of its own, so that a client that
 //! is slow to read answers can still cancel a watch; the bound of the queue to the service is the
@@ -8,6 +9,7 @@ use http::Response;
 use node::{Answer, Caller};
 use proto::etcdserverpb as pb;
 use proto::grpc::health::v1 as health_pb;
+use proto::v3electionpb as epb;
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::Body;
@@ -16,6 +18,7 @@ use super::ends::ends;
 use super::health;
 use super::method::Rpc;
 use super::receive::Requests;
+use super::reflection::Conversation;
 use super::router::{Call, Router};
 use super::service::{Answers, Service};
 use super::status::{Status, open};
@@ -25,6 +28,8 @@ use super::stream::{Pump, StreamBody};
 const REQUESTS_WAITING_MAX: usize = 64;
 /// Keepalive answers that wait for the client.
 const RENEWALS_WAITING_MAX: usize = 16;
+/// Answers about the API that wait for the client.
+const REFLECTIONS_WAITING_MAX: usize = 2;
 
 /// What opens a response side.
 struct Opening {
@@ -59,6 +64,20 @@ impl<S: Service> Router<S> {
         match request {
             Ok(request) => {
                 let answers = self.core.service.snapshot(&call.metadata.caller, request).await;
+                self.open_server_stream(call, answers)
+            }
+            Err(status) => call.refuse(status),
+        }
+    }
+
+    pub(super) async fn observe(&self, mut call: Call) -> Response<Body> {
+        let request = match self.admit(&call, false) {
+            Ok(()) => call.requests.only::<epb::LeaderRequest>().await,
+            Err(status) => Err(status),
+        };
+        match request {
+            Ok(request) => {
+                let answers = self.core.service.observe(&call.metadata.caller, request).await;
                 self.open_server_stream(call, answers)
             }
             Err(status) => call.refuse(status),
@@ -100,6 +119,14 @@ impl<S: Service> Router<S> {
         let caller = metadata.caller.clone();
         let pump =
             pump(async move { (renew_all(service, caller, requests, &renewed).await, renewed) });
+        self.open(Opening { rpc, metadata, meter, answers, requests: Some(pump) })
+    }
+
+    /// What this server can do is no secret of the cluster: the gate is not asked.
+    pub(super) async fn reflect(&self, call: Call) -> Response<Body> {
+        let (reflected, answers) = mpsc::channel(REFLECTIONS_WAITING_MAX);
+        let Call { rpc, metadata, requests, meter, .. } = call;
+        let pump = pump(async move { (reflect_all(requests, &reflected).await, reflected) });
         self.open(Opening { rpc, metadata, meter, answers, requests: Some(pump) })
     }
 
@@ -171,6 +198,21 @@ async fn renew_all<S: Service>(
         let answer = service.lease_keep_alive(&caller, request).await;
         let failed = answer.is_err();
         if renewed.send(answer).await.is_err() || failed {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Answers one question about the API after the other.
+async fn reflect_all(
+    mut requests: Requests,
+    reflected: &mpsc::Sender<Answer>,
+) -> Result<(), Status> {
+    let mut conversation = Conversation::default();
+    while let Some(request) = requests.next().await? {
+        let answer = conversation.answer(request)?;
+        if reflected.send(Ok(answer)).await.is_err() {
             return Ok(());
         }
     }

@@ -95,7 +95,7 @@ struct Grpc(Router<Toy>);
 impl Exchange for Grpc {
     type Body = Body;
 
-    async fn answer(&self, request: Request<Incoming>, origin: &Origin) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>, origin: &Arc<Origin>) -> Response<Body> {
         self.0.answer(request, origin).await
     }
 }
@@ -338,7 +338,7 @@ async fn a_failed_renewal_ends_the_keepalive_stream() {
 }
 
 /// Bytes of the future that a call runs as.
-fn future_size<F>(_: impl Fn(Router<Real>, Request<Incoming>, Origin) -> F) -> usize {
+fn future_size<F>(_: impl Fn(Router<Real>, Request<Incoming>, Arc<Origin>) -> F) -> usize {
     size_of::<F>()
 }
 

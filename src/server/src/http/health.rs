@@ -56,7 +56,7 @@ impl<S: Service> Endpoints<S> {
             serializable,
             ..Default::default()
         };
-        self.core.service.range(&Caller::default(), request).await.map(|_| ())
+        self.core.service.range(&Caller::root(), request).await.map(|_| ())
     }
 }
 

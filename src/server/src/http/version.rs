@@ -3,11 +3,13 @@
 /// The versions as JSON. The storage version follows the cluster's.
 #[must_use]
 pub fn versions_json(server: &str, cluster: &str) -> String {
-    let (cluster, storage) = match cluster {
-        "" => ("not_decided", "unknown"),
-        decided => (decided, decided),
-    };
+    let storage = or(node::version::storage(cluster), "unknown");
+    let cluster = or(cluster, "not_decided");
     format!(r#"{{"etcdserver":"{server}","etcdcluster":"{cluster}","storage":"{storage}"}}"#)
+}
+
+fn or<'a>(version: &'a str, otherwise: &'a str) -> &'a str {
+    if version.is_empty() { otherwise } else { version }
 }
 
 #[cfg(test)]

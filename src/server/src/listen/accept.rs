@@ -13,6 +13,7 @@ use super::connection::{Connection, Exchange, Origin};
 use super::limits::ListenSettings;
 use super::socket::Socket;
 use super::stop::Stop;
+use crate::tls::Acceptor;
 
 /// Connections that the kernel keeps waiting for an accept.
 const BACKLOG: i32 = 1024;
@@ -23,11 +24,14 @@ const RETRY_MIN: Duration = Duration::from_millis(5);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
 /// A bound listening socket.
-#[derive(Debug)]
-pub enum Listener {
-    /// TCP.
+pub struct Listener {
+    socket: Bound,
+    /// With what TLS is spoken on it.
+    tls: Option<Arc<Acceptor>>,
+}
+
+enum Bound {
     Tcp(TcpListener),
-    /// A Unix socket.
     Unix(UnixListener),
 }
 
@@ -38,12 +42,12 @@ impl Listener {
     /// Those of name resolution and of the socket calls.
     pub async fn bind(address: &ListenAddress, settings: &ListenSettings) -> io::Result<Listener> {
         match address {
-            ListenAddress::Unix(path) => Ok(Listener::Unix(bind_unix(path)?)),
+            ListenAddress::Unix(path) => Ok(Listener::new(Bound::Unix(bind_unix(path)?))),
             ListenAddress::Tcp { host, port } => {
                 let mut last = io::Error::new(io::ErrorKind::NotFound, "host has no address");
                 for candidate in tokio::net::lookup_host((host.as_str(), *port)).await? {
                     match bind_tcp(candidate.into(), settings) {
-                        Ok(listener) => return Ok(Listener::Tcp(listener)),
+                        Ok(listener) => return Ok(Listener::new(Bound::Tcp(listener))),
                         Err(error) => last = error,
                     }
                 }
@@ -52,20 +56,30 @@ impl Listener {
         }
     }
 
+    fn new(socket: Bound) -> Listener {
+        Listener { socket, tls: None }
+    }
+
+    /// The same with TLS.
+    #[must_use]
+    pub fn secured(self, tls: Arc<Acceptor>) -> Listener {
+        Listener { tls: Some(tls), ..self }
+    }
+
     /// The port that a TCP listener got; zero for a Unix socket.
     ///
     /// # Errors
     /// When the system does not tell.
     pub fn port(&self) -> io::Result<u16> {
-        match self {
-            Listener::Tcp(listener) => Ok(listener.local_addr()?.port()),
-            Listener::Unix(_) => Ok(0),
+        match &self.socket {
+            Bound::Tcp(listener) => Ok(listener.local_addr()?.port()),
+            Bound::Unix(_) => Ok(0),
         }
     }
 
     async fn accept(&self, write_timeout: Option<Duration>) -> io::Result<(Socket, Origin)> {
-        match self {
-            Listener::Tcp(listener) => {
+        match &self.socket {
+            Bound::Tcp(listener) => {
                 let (socket, address) = listener.accept().await?;
                 socket.set_nodelay(true)?;
                 let keepalive = TcpKeepalive::new().with_time(TCP_KEEPALIVE);
@@ -74,9 +88,9 @@ impl Listener {
                 if write_timeout.is_some() {
                     raw.set_tcp_user_timeout(write_timeout)?;
                 }
-                Ok((Socket::Tcp(socket), Origin { address: Some(address), common_name: None }))
+                Ok((Socket::Tcp(socket), Origin { address: Some(address), ..Origin::default() }))
             }
-            Listener::Unix(listener) => {
+            Bound::Unix(listener) => {
                 let (socket, _) = listener.accept().await?;
                 Ok((Socket::Unix(socket), Origin::default()))
             }
@@ -151,9 +165,13 @@ async fn accept_all<X: Exchange>(
         match accepted {
             Ok((socket, origin)) => {
                 retry = RETRY_MIN;
-                let connection = connection.clone();
+                let (connection, tls) = (connection.clone(), listener.tls.clone());
                 tokio::spawn(async move {
-                    connection.run(socket, origin).await;
+                    match tls {
+                        None => connection.run(socket, origin).await,
+                        // Boxed apart, so that plain connections do not pay for a handshake.
+                        Some(tls) => Box::pin(connection.run_secured(&tls, socket, origin)).await,
+                    }
                     drop(place);
                 });
             }

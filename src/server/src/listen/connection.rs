@@ -14,22 +14,30 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
 
 use super::limits::ListenSettings;
 use super::sniff::{Protocol, sniff};
 use super::socket::{Coalesced, Socket};
 use super::stop::Stop;
+use crate::tls::{Acceptor, linger};
 
 /// An HTTP/1 request head larger than this is refused.
 const HTTP1_BUFFER_BYTES_MAX: usize = 64 << 10;
 
-/// Who is at the other end of a connection.
+/// What a client reads that speaks TLS to a port without it.
+const TLS_REFUSAL: &[u8] =
+    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent a TLS handshake to an HTTP server.\n";
+
+/// Who is at the other end of a connection; shared by all its requests.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// The address; `None` for a Unix socket.
     pub address: Option<SocketAddr>,
-    /// The common name of the verified client certificate, when one was asked for.
+    /// The common name of the verified client certificate, when it stands for a user.
     pub common_name: Option<Arc<str>>,
+    /// Whether the connection is encrypted.
+    pub secure: bool,
 }
 
 /// What answers requests; cheap to clone.
@@ -45,7 +53,7 @@ pub trait Exchange: Clone + Send + Sync + 'static {
     fn answer(
         &self,
         request: Request<Incoming>,
-        origin: &Origin,
+        origin: &Arc<Origin>,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
@@ -58,6 +66,19 @@ pub(super) struct Connection<X> {
 }
 
 impl<X: Exchange> Connection<X> {
+    /// Makes the handshake, and serves what is spoken within.
+    pub(super) async fn run_secured(self, tls: &Acceptor, socket: Socket, mut origin: Origin) {
+        let accepted = tokio::select! {
+            biased;
+            () = self.stop.stopped() => return,
+            accepted = tls.accept(socket, origin.address) => accepted,
+        };
+        let Some(accepted) = accepted else { return };
+        origin.common_name = accepted.common_name;
+        origin.secure = true;
+        self.run(Socket::Tls(accepted.stream), origin).await;
+    }
+
     /// Serves until the client closes or the server has stopped and drained.
     pub(super) async fn run(self, mut socket: Socket, origin: Origin) {
         let sniffed = tokio::select! {
@@ -66,18 +87,23 @@ impl<X: Exchange> Connection<X> {
             sniffed = sniff(&mut socket) => sniffed,
         };
         let Ok(Some((protocol, bytes))) = sniffed else { return };
+        if protocol == Protocol::Tls {
+            return Box::pin(refuse_tls(socket, &origin)).await;
+        }
+        let origin = Arc::new(origin);
         let stream = TokioIo::new(Coalesced::new(socket, bytes));
         match protocol {
+            Protocol::Tls => {}
             // Boxed apart, so that neither pays for the other's state.
             Protocol::Http1 => Box::pin(self.serve_http1(stream, origin)).await,
             Protocol::Http2 => Box::pin(self.serve_http2(stream, origin)).await,
         }
     }
 
-    async fn serve_http1(self, stream: TokioIo<Coalesced<Socket>>, origin: Origin) {
+    async fn serve_http1(self, stream: TokioIo<Coalesced<Socket>>, origin: Arc<Origin>) {
         let exchange = self.exchange.clone();
         let service = service_fn(move |request| {
-            let (exchange, origin) = (exchange.clone(), origin.clone());
+            let (exchange, origin) = (exchange.clone(), Arc::clone(&origin));
             async move { Ok::<_, Infallible>(exchange.answer(request, &origin).await) }
         });
         let connection = http1::Builder::new()
@@ -95,10 +121,10 @@ impl<X: Exchange> Connection<X> {
         self.drain(connection).await;
     }
 
-    async fn serve_http2(self, stream: TokioIo<Coalesced<Socket>>, origin: Origin) {
+    async fn serve_http2(self, stream: TokioIo<Coalesced<Socket>>, origin: Arc<Origin>) {
         let exchange = self.exchange.clone();
         let service = service_fn(move |request| {
-            let (exchange, origin) = (exchange.clone(), origin.clone());
+            let (exchange, origin) = (exchange.clone(), Arc::clone(&origin));
             async move { Ok::<_, Infallible>(exchange.answer(request, &origin).await) }
         });
         let settings = &self.settings;
@@ -124,5 +150,18 @@ impl<X: Exchange> Connection<X> {
     /// Lets calls under way end, for a bounded time; dropping the connection closes the socket.
     async fn drain<T>(&self, connection: Pin<&mut impl Future<Output = T>>) {
         let _ = tokio::time::timeout(self.settings.drain, connection).await;
+    }
+}
+
+/// Tells a client that speaks TLS that it should not. Go's and curl's clients show it.
+async fn refuse_tls(mut socket: Socket, origin: &Origin) {
+    let address = origin.address.map_or_else(|| "@".to_owned(), |address| address.to_string());
+    tracing::warn!(
+        "remote-addr" = address,
+        error = "client sent a TLS handshake to a port without TLS",
+        "rejected connection"
+    );
+    if socket.write_all(TLS_REFUSAL).await.is_ok() {
+        linger(socket).await;
     }
 }

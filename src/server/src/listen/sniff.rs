@@ -5,6 +5,8 @@ use std::io;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::tls::HANDSHAKE_RECORD;
+
 /// What every HTTP/2 client sends first (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -15,6 +17,8 @@ pub enum Protocol {
     Http1,
     /// HTTP/2 with prior knowledge.
     Http2,
+    /// TLS, which belongs to another port.
+    Tls,
 }
 
 /// Reads until the protocol is certain; gives the bytes that were read for it. `None` when the
@@ -32,7 +36,9 @@ pub async fn sniff<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<(P
         }
         length += count;
         if count == 0 || read[..length] != PREFACE[..length] {
-            return Ok(Some((Protocol::Http1, Bytes::copy_from_slice(&read[..length]))));
+            let is_tls = read[0] == HANDSHAKE_RECORD;
+            let protocol = if is_tls { Protocol::Tls } else { Protocol::Http1 };
+            return Ok(Some((protocol, Bytes::copy_from_slice(&read[..length]))));
         }
     }
     Ok(Some((Protocol::Http2, Bytes::from_static(PREFACE))))
@@ -53,6 +59,9 @@ mod tests {
         let found = sniff(&mut post).await.expect("read").expect("bytes");
         assert_eq!(found.0, Protocol::Http1);
         assert!(b"POST / HTTP/1.1\r\n".starts_with(&found.1));
+        let mut hello = tokio_test_reader(&[b"\x16\x03\x01"]);
+        let found = sniff(&mut hello).await.expect("read").expect("bytes");
+        assert_eq!(found.0, Protocol::Tls);
         let mut nothing = tokio_test_reader(&[]);
         assert_eq!(sniff(&mut nothing).await.expect("read"), None);
     }

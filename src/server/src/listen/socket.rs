@@ -6,24 +6,60 @@
 //! small ones together until a flush: one system call for each flush. Its buffer is given back
 //! when it is empty, so idle connections hold none.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::RecvFlags;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::server::TlsStream;
 
 /// Bytes gathered before they are written even without a flush.
 const GATHERED_BYTES_MAX: usize = 32 << 10;
 
-/// An accepted socket. TLS will be a third variant, made by a handshake after accept.
+/// An accepted socket.
 #[derive(Debug)]
 pub enum Socket {
     /// A TCP connection.
     Tcp(TcpStream),
     /// A Unix connection.
     Unix(UnixStream),
+    /// One of these after a handshake.
+    Tls(Box<TlsStream<Socket>>),
+}
+
+impl Socket {
+    /// Waits for the first byte and leaves it where it is; `None` when the other end closed.
+    pub(crate) async fn peek(&self) -> io::Result<Option<u8>> {
+        let mut byte = [0u8; 1];
+        loop {
+            let peeked = match self {
+                Socket::Tcp(socket) => {
+                    socket.readable().await?;
+                    socket.try_io(Interest::READABLE, || peek(socket, &mut byte))
+                }
+                Socket::Unix(socket) => {
+                    socket.readable().await?;
+                    socket.try_io(Interest::READABLE, || peek(socket, &mut byte))
+                }
+                Socket::Tls(_) => return Err(io::ErrorKind::Unsupported.into()),
+            };
+            match peeked {
+                Ok(0) => return Ok(None),
+                Ok(_) => return Ok(Some(byte[0])),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn peek(socket: impl AsFd, byte: &mut [u8; 1]) -> io::Result<usize> {
+    let (count, _) = rustix::net::recv(socket, byte, RecvFlags::PEEK)?;
+    Ok(count)
 }
 
 impl AsyncRead for Socket {
@@ -35,6 +71,7 @@ impl AsyncRead for Socket {
         match self.get_mut() {
             Socket::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
             Socket::Unix(socket) => Pin::new(socket).poll_read(cx, buf),
+            Socket::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -48,13 +85,32 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
             Socket::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Socket::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Socket::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
+            Socket::Unix(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
+            Socket::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    /// TLS leaves its records in one system call; [`Coalesced`] hides it from everybody else.
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Socket::Tcp(socket) => Pin::new(socket).poll_flush(cx),
             Socket::Unix(socket) => Pin::new(socket).poll_flush(cx),
+            Socket::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -62,6 +118,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
             Socket::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
+            Socket::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -122,12 +122,22 @@ impl Gauges {
             committed: number(overview.committed.get()),
             applied: number(overview.applied.get()),
             revision: Some(overview.revision),
+            auth_revision: number(overview.auth_revision),
             compact_revision: Some(overview.compact_revision),
             member: overview.member.to_string(),
             cluster_version: version.to_owned(),
             alarms: alarms.map(|(member, kind)| (member.to_string(), alarm(*kind))).collect(),
             ..Gauges::default()
         }
+    }
+
+    /// Adds how many watchers and watch streams there are.
+    #[must_use]
+    pub fn with_watches(mut self, watchers: usize, streams: usize) -> Gauges {
+        let read = |count: usize| Some(i64::try_from(count).unwrap_or(i64::MAX));
+        self.watchers = read(watchers);
+        self.watch_streams = read(streams);
+        self
     }
 
     /// Adds what the member counts about itself.

@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 
 use super::net::Shared;
 use crate::listen::Coalesced;
+use crate::tls::Dialed;
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,18 +41,25 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// Connects to a peer URL.
-    pub(super) async fn open(url: &str) -> Result<Connection<B>, CallError> {
+    pub(super) async fn open(shared: &Shared, url: &str) -> Result<Connection<B>, CallError> {
         let unreachable = |error: String| CallError::Unreachable(error);
-        let authority = authority(url).map_err(unreachable)?;
-        let host =
-            HeaderValue::from_str(&authority).map_err(|error| unreachable(error.to_string()));
-        let connect = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&authority));
+        let place = Place::of(url).map_err(unreachable)?;
+        let authority = &place.authority;
+        let host = HeaderValue::from_str(authority).map_err(|error| unreachable(error.to_string()));
+        let connect = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(authority));
         let socket = match connect.await {
             Err(_) => return Err(unreachable(format!("{authority}: dial timed out"))),
             Ok(Err(error)) => return Err(unreachable(format!("{authority}: {error}"))),
             Ok(Ok(socket)) => socket,
         };
         socket.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+        let socket = match &place.server_name {
+            None => Dialed::Plain(socket),
+            Some(name) => {
+                let secured = shared.settings.dialer.secure(socket, name).await;
+                secured.map_err(|error| unreachable(format!("{authority}: {error}")))?
+            }
+        };
         let stream = TokioIo::new(Coalesced::new(socket, Bytes::new()));
         let (sender, connection) =
             http1::handshake(stream).await.map_err(|error| unreachable(error.to_string()))?;
@@ -60,6 +68,11 @@ where
             let _ = connection.await;
         });
         Ok(Connection { sender, host: host?, driver: driver.abort_handle() })
+    }
+
+    /// Whether the other side, or a failure, has ended it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
     }
 
     /// One exchange; waits for the response's head.
@@ -73,16 +86,33 @@ where
     }
 }
 
-/// Host and port of a peer URL.
-fn authority(url: &str) -> Result<String, String> {
-    let parsed = url::Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
-    if parsed.scheme() != "http" {
-        return Err(format!("{url}: only http is implemented yet between members"));
+/// Where a peer URL leads.
+struct Place {
+    /// Host and port.
+    authority: String,
+    /// With TLS, the name that the other side's certificate must have.
+    server_name: Option<String>,
+}
+
+impl Place {
+    fn of(url: &str) -> Result<Place, String> {
+        let parsed = url::Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
+        if !["http", "https"].contains(&parsed.scheme()) {
+            return Err(format!("{url}: only http and https are implemented between members"));
+        }
+        let (Some(host), Some(port)) = (parsed.host_str(), parsed.port_or_known_default()) else {
+            return Err(format!("{url}: no host"));
+        };
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let server_name = (parsed.scheme() == "https").then_some(bare);
+        Ok(Place { authority: format!("{host}:{port}"), server_name })
     }
-    match (parsed.host_str(), parsed.port_or_known_default()) {
-        (Some(host), Some(port)) => Ok(format!("{host}:{port}")),
-        _ => Err(format!("{url}: no host")),
-    }
+}
+
+/// The cause of a failed exchange, which hyper's own text does not have.
+pub(super) fn cause(error: &hyper::Error) -> String {
+    let inner = std::error::Error::source(error);
+    inner.map_or_else(|| error.to_string(), |inner| format!("{error}: {inner}"))
 }
 
 /// The whole body of a response, bounded.

@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use base::{ClusterId, Instant, MemberId};
 use bytes::Bytes;
-use http_body_util::Full;
 use node::env::{CallError, Net, PeerAddress, PeerCall, PeerRequest, PeerResponse};
-use node::peer::{Acquaintances, decode_response, encode_request, parse_id};
+use node::peer::Acquaintances;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout_at;
 
-use super::dial::{Connection, whole};
+use super::ask::{ask, ask_over};
+use super::dial::Connection;
 use super::pipeline::{self, post_forever};
 use super::probe::probe_forever;
 use super::reader::read_forever;
 use super::remote::{Remote, StreamKind};
 use super::snapshot::{TcpSnapshot, send_snapshot};
 use crate::metrics::Metrics;
+use crate::tls::Dialer;
 
 /// Messages of all peers that wait for the node.
 const RECEIVED_MAX: usize = 4096;
@@ -36,6 +37,8 @@ pub struct PeerSettings {
     pub advertised_urls: Vec<String>,
     /// How long the node may take to answer a call of another member.
     pub request_timeout: Duration,
+    /// How members are dialed whose URLs ask for TLS.
+    pub dialer: Dialer,
 }
 
 /// The other members over TCP; cheap to clone.
@@ -292,8 +295,8 @@ impl Net for TcpNet {
         let shared = Arc::clone(&self.shared);
         let asking = async move {
             timeout_at(deadline, async {
-                let connection = Connection::open(&url).await?;
-                ask_over(&shared, connection, &request).await
+                let mut connection = Connection::open(&shared, &url).await?;
+                ask_over(&shared, &mut connection, &request).await
             })
             .await
         };
@@ -376,46 +379,4 @@ impl Net for TcpNet {
         let snapshot = self.peers.snapshots.lock().await.recv().await;
         snapshot.expect("the sending end lives as long as this network")
     }
-}
-
-/// Asks at each of a member's addresses until one can be reached.
-async fn ask(remote: &Remote, request: &PeerRequest) -> Result<PeerResponse, CallError> {
-    let mut last = CallError::Unreachable(format!("{} has no peer URL", remote.id));
-    let mut tried = BTreeSet::new();
-    for attempt in 0_usize.. {
-        let Some(url) = remote.url(attempt).filter(|url| tried.insert(url.clone())) else { break };
-        match Connection::open(&url).await {
-            Ok(connection) => {
-                let answer = ask_over(&remote.shared, connection, request).await;
-                return answer.map(|(_, response)| response);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// The answer, and the cluster that it belongs to.
-async fn ask_over(
-    shared: &Shared,
-    mut connection: Connection<Full<Bytes>>,
-    request: &PeerRequest,
-) -> Result<(ClusterId, PeerResponse), CallError> {
-    let wire = encode_request(request);
-    let body = Full::new(Bytes::from(wire.body));
-    let mut http = shared.request(wire.method, &wire.path, body);
-    if !wire.content_type.is_empty() {
-        let kind = http::HeaderValue::from_static(wire.content_type);
-        http.headers_mut().insert(http::header::CONTENT_TYPE, kind);
-    }
-    // From here on the request may have had its effect.
-    let response = connection.exchange(http).await.map_err(|_| CallError::TimedOut)?;
-    let status = response.status().as_u16();
-    let cluster = response.headers().get(super::port::CLUSTER_HEADER);
-    let cluster = cluster.and_then(|text| parse_id(text.to_str().ok()?)).unwrap_or(0);
-    let error = response.headers().get(super::port::ERROR_HEADER);
-    let error = error.and_then(|text| text.to_str().ok()).map(str::to_owned);
-    let body = whole(response.into_body()).await.map_err(|_| CallError::TimedOut)?;
-    let answer = decode_response(request, status, &body, error.as_deref())?;
-    Ok((ClusterId(cluster), answer))
 }

@@ -11,7 +11,7 @@ use node::peer::{Rejection, encode_message};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::dial::{Connection, whole};
+use super::dial::{Connection, cause, whole};
 use super::remote::Remote;
 
 /// Posts that wait.
@@ -52,13 +52,13 @@ async fn post(
         Some(connection) => connection,
         None => {
             let url = remote.url(attempt).ok_or("no peer URL is known")?;
-            Connection::open(&url).await.map_err(|error| error.to_string())?
+            Connection::open(&remote.shared, &url).await.map_err(|error| error.to_string())?
         }
     };
     let mut request = remote.shared.request("POST", "/raft", Full::new(body.into()));
     let kind = HeaderValue::from_static("application/protobuf");
     request.headers_mut().insert(header::CONTENT_TYPE, kind);
-    let response = connection.exchange(request).await.map_err(|error| error.to_string())?;
+    let response = connection.exchange(request).await.map_err(|error| cause(&error))?;
     let status = response.status();
     let body = whole(response.into_body()).await?;
     if status != StatusCode::NO_CONTENT {

@@ -52,7 +52,7 @@ impl Exchange for PeerPort {
     /// A peer that is cut off must not keep a stream that looks open.
     const WRITE_TIMEOUT: Option<Duration> = Some(Duration::from_secs(5));
 
-    async fn answer(&self, request: Request<Incoming>, _: &Origin) -> Response<PeerBody> {
+    async fn answer(&self, request: Request<Incoming>, _: &Arc<Origin>) -> Response<PeerBody> {
         let mut response = self.route(request).await;
         let cluster = self.shared.cluster().to_string();
         let cluster = HeaderValue::from_str(&cluster).expect("an id is a header value");
@@ -115,11 +115,6 @@ impl PeerPort {
             "/raft" => self.post(request).await,
             "/raft/snapshot" => self.snapshot(request).await,
             "/raft/probing" => json(probe::answer()),
-            "/downgrade/enabled" if request.method() == "GET" => {
-                // Downgrades are not implemented, so none is ever enabled.
-                Response::new(PeerBody::Plain(Some(Bytes::from_static(b"false"))))
-            }
-            "/downgrade/enabled" => wrong_method("GET"),
             _ if path.starts_with("/raft/stream/") => self.stream(&request),
             _ => self.call(request).await,
         }
@@ -266,7 +261,8 @@ impl PeerPort {
             Err(_) => return text(400, "error reading body"),
         };
         let path = head.uri.path();
-        match decode_request(head.method.as_str(), path, &body) {
+        let token = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match decode_request(head.method.as_str(), path, &body, token) {
             None => text(404, "404 page not found"),
             Some(Err(refusal)) if refusal.status == 405 => {
                 wrong_method(if head.method == "GET" { "POST" } else { "GET" })

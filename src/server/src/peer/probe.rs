@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use tokio::time::{Instant, timeout};
 
-use super::dial::{Connection, whole};
+use super::dial::{Connection, cause, whole};
 use super::remote::Remote;
 
 /// Below the five seconds after which idle connections are closed.
@@ -38,12 +38,12 @@ async fn probe(
         Some(connection) => connection,
         None => {
             let url = remote.url(attempt).ok_or("no peer URL is known")?;
-            Connection::open(&url).await.map_err(|error| error.to_string())?
+            Connection::open(&remote.shared, &url).await.map_err(|error| error.to_string())?
         }
     };
     let request = remote.shared.request("GET", "/raft/probing", Empty::new());
     let began = Instant::now();
-    let response = connection.exchange(request).await.map_err(|error| error.to_string())?;
+    let response = connection.exchange(request).await.map_err(|error| cause(&error))?;
     whole(response.into_body()).await?;
     *kept = Some(connection);
     Ok(began.elapsed())

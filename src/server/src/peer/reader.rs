@@ -13,7 +13,7 @@ use node::peer::{
 use prometheus::IntCounter;
 use tokio::time::timeout;
 
-use super::dial::{Connection, whole};
+use super::dial::{Connection, cause, whole};
 use super::remote::{Remote, StreamKind};
 
 /// A stream that is silent for this long is cut: heartbeats come three times as often.
@@ -85,7 +85,7 @@ type Opened = (Connection<Empty<Bytes>>, Incoming);
 async fn open(remote: &Remote, kind: StreamKind, attempt: usize) -> Result<Opened, String> {
     let shared = &remote.shared;
     let url = remote.url(attempt).ok_or("no peer URL is known")?;
-    let mut connection = Connection::open(&url).await.map_err(|error| error.to_string())?;
+    let mut connection = Connection::open(shared, &url).await.map_err(|error| error.to_string())?;
     let path = format!("/raft/stream/{}/{}", kind.path(), shared.member());
     let mut request = shared.request("GET", &path, Empty::new());
     let to = remote.id.to_string().parse().expect("an id is a header value");
@@ -93,7 +93,7 @@ async fn open(remote: &Remote, kind: StreamKind, attempt: usize) -> Result<Opene
     let response = timeout(READ_TIMEOUT, connection.exchange(request))
         .await
         .map_err(|_| "no answer to a stream request".to_owned())?
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| cause(&error))?;
     let status = response.status();
     if status == StatusCode::OK {
         return Ok((connection, response.into_body()));

@@ -7,6 +7,7 @@ use prometheus::IntCounter;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use super::ask::Kept;
 use super::net::Shared;
 use super::queue::{OutQueue, Pushed};
 use raft::Body;
@@ -45,6 +46,7 @@ pub(super) struct Remote {
     messages: OutQueue,
     appends: OutQueue,
     posts: mpsc::Sender<raft::Message>,
+    pub(super) kept: Kept,
     links: Mutex<Links>,
     /// The last refusal or failure, so that only changes are logged.
     trouble: Mutex<Option<String>>,
@@ -65,6 +67,7 @@ impl Remote {
             messages: OutQueue::new(),
             appends: OutQueue::new(),
             posts,
+            kept: Kept::default(),
             links: Mutex::default(),
             trouble: Mutex::default(),
             tasks: Mutex::default(),
@@ -89,7 +92,11 @@ impl Remote {
     }
 
     pub(super) fn set_urls(&self, urls: Vec<String>) {
-        *self.urls.write().expect("nobody panics while holding it") = urls;
+        let mut current = self.urls.write().expect("nobody panics while holding it");
+        if *current != urls {
+            *current = urls;
+            self.kept.clear();
+        }
     }
 
     pub(super) fn own(&self, task: AbortHandle) {
@@ -185,6 +192,7 @@ impl Remote {
         for task in self.tasks.lock().expect("nobody panics while holding it").drain(..) {
             task.abort();
         }
+        self.kept.clear();
         self.messages.close();
         self.appends.close();
     }

@@ -98,7 +98,7 @@ async fn transfer(
     bytes: u64,
 ) -> Result<(), CallError> {
     let url = remote.url(0).ok_or_else(|| CallError::Unreachable("no peer URL".into()))?;
-    let mut connection = Connection::open(&url).await?;
+    let mut connection = Connection::open(&remote.shared, &url).await?;
     let envelope = encode_envelope(message);
     let length = envelope.len() as u64 + bytes;
     let body = Outgoing { envelope: Some(envelope), chunks, missing: bytes, length };

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::{PeerPort, PeerSettings, TcpNet};
 use crate::listen::{ListenAddress, ListenSettings, Listener, StopSwitch, serve};
 use crate::metrics::{Metrics, ServerLabels};
+use crate::tls::Dialer;
 
 const CLUSTER: ClusterId = ClusterId(0xcafe);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,6 +41,7 @@ async fn member(id: u64, cluster: ClusterId, port: u16) -> Member {
     let listener = Listener::bind(&address, &settings).await.expect("a free port");
     let port = listener.port().expect("a port");
     let peer_settings = PeerSettings {
+        dialer: Dialer::default(),
         advertised_urls: vec![format!("http://127.0.0.1:{port}")],
         request_timeout: Duration::from_secs(5),
     };
@@ -268,7 +270,7 @@ async fn calls_are_answered_refused_or_time_out() {
                     let response = pb::LeaseKeepAliveResponse { id, ttl, header: None };
                     Ok(PeerResponse::LeaseKeepAlive(response))
                 }
-                PeerRequest::MemberPromote(_) => Err("etcdserver: unhealthy cluster".into()),
+                PeerRequest::MemberPromote { .. } => Err("etcdserver: unhealthy cluster".into()),
                 _ => continue,
             };
             let _ = call.answer.send(answer);
@@ -278,7 +280,8 @@ async fn calls_are_answered_refused_or_time_out() {
     let renew = |id| PeerRequest::LeaseKeepAlive(pb::LeaseKeepAliveRequest { id });
     let answer = a.net.call(b.id, renew(5), soon()).await.expect("answered");
     assert!(matches!(answer, PeerResponse::LeaseKeepAlive(response) if response.ttl == 9));
-    let refused = a.net.call(b.id, PeerRequest::MemberPromote(a.id), soon()).await;
+    let refused =
+        a.net.call(b.id, PeerRequest::MemberPromote { id: a.id, token: None }, soon()).await;
     assert_eq!(refused, Err(CallError::Refused("etcdserver: unhealthy cluster".into())));
     let dropped = a.net.call(b.id, renew(6), soon()).await;
     assert_eq!(dropped, Err(CallError::Refused("etcdserver: server stopped".into())));

@@ -37,7 +37,9 @@ pub fn newcomer(dir: &Path, name: &str) -> Member {
 /// Adds a member through another one, again while the strict check says that this is too early;
 /// fills in what `member add` prints for its start. Gives its id.
 pub async fn add(url: &str, member: &mut Member, is_learner: bool) -> u64 {
-    let peer_urls = vec![format!("http://127.0.0.1:{}", member.peer_port)];
+    let is_secure = |argument: &String| argument.starts_with("--listen-peer-urls=https");
+    let scheme = if member.arguments.iter().any(is_secure) { "https" } else { "http" };
+    let peer_urls = vec![format!("{scheme}://127.0.0.1:{}", member.peer_port)];
     let request = pb::MemberAddRequest { peer_urls, is_learner };
     let began = Instant::now();
     let answer = loop {

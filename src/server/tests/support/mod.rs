@@ -4,13 +4,16 @@
 // Each test binary uses a part of this.
 #![allow(dead_code)]
 
+pub mod json;
 pub mod load;
 pub mod members;
 #[path = "../../../../tests/src/ports.rs"]
 pub mod ports;
 pub mod replication;
+pub mod secure;
 pub mod small_disk;
 pub mod strace;
+pub mod users;
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -18,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use proto::etcdserverpb::kv_client::KvClient;
+pub use proto::etcdserverpb::kv_client::KvClient;
 use proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use proto::etcdserverpb::{
     AlarmMember, AlarmRequest, PutRequest, RangeRequest, StatusRequest, StatusResponse,
@@ -79,7 +82,9 @@ pub fn cluster(dir: &Path, size: usize) -> Vec<Member> {
 
 impl Member {
     pub fn client_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.client_port)
+        let is_secure = |argument: &String| argument.starts_with("--listen-client-urls=https");
+        let scheme = if self.arguments.iter().any(is_secure) { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.client_port)
     }
 
     /// Its command line, without the program.
@@ -217,8 +222,11 @@ impl Process {
     }
 }
 
-/// A channel to one member.
+/// A channel to one member; with TLS as a client that the tests' authority knows.
 pub async fn channel(url: &str) -> Result<Channel, tonic::transport::Error> {
+    if url.starts_with("https") {
+        return secure::channel(url, secure::CLIENT.clone()).await;
+    }
     let endpoint = Endpoint::from_shared(url.to_string())?;
     endpoint
         .connect_timeout(Duration::from_secs(2))

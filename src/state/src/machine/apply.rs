@@ -10,24 +10,28 @@ use prost::Message;
 use proto::etcdserverpb::alarm_request::AlarmAction;
 use proto::etcdserverpb::{
     AlarmRequest, AlarmType, CompactionRequest, DeleteRangeRequest, InternalRaftRequest,
-    LeaseCheckpointRequest, LeaseGrantRequest, LeaseRevokeRequest, PutRequest, RequestOp,
-    TxnRequest, request_op,
+    LeaseCheckpointRequest, LeaseGrantRequest, LeaseRevokeRequest, PutRequest, RequestHeader,
+    RequestOp, TxnRequest, request_op,
 };
-use proto::membershippb::ClusterMemberAttrSetRequest;
+use proto::membershippb::{ClusterMemberAttrSetRequest, DowngradeInfoSetRequest};
 
 use super::{Applied, Effect, Machine, member_of, request_id};
+use crate::auth::{
+    Identity, check_delete_range, check_lease_keys, check_put, check_range, check_txn,
+};
+use crate::downgrade::Downgrade;
 use crate::record;
 use crate::reply::{Refusal, Reply};
 
 /// An answer with what else the request did.
-struct Done {
-    reply: Reply,
-    events: Vec<Event>,
-    effects: Vec<Effect>,
+pub(super) struct Done {
+    pub(super) reply: Reply,
+    pub(super) events: Vec<Event>,
+    pub(super) effects: Vec<Effect>,
 }
 
 impl Done {
-    fn quietly(reply: Reply) -> Result<Done, Refusal> {
+    pub(super) fn quietly(reply: Reply) -> Result<Done, Refusal> {
         Ok(Done { reply, events: Vec::new(), effects: Vec::new() })
     }
 
@@ -45,7 +49,7 @@ pub(super) fn apply<B: Backend>(machine: &mut Machine<B>, data: &Bytes) -> Appli
         Ok(request) => {
             let id = request_id(&request);
             let demand = crate::demand(machine.store.logical_bytes(), &request);
-            let done = apply_request(machine, request);
+            let done = apply_request(machine, &request);
             Applied { demand, ..finish(machine, id, done) }
         }
         Err(_) => finish(machine, 0, Err(Refusal::NotSupported)),
@@ -63,47 +67,58 @@ fn finish<B: Backend>(machine: &Machine<B>, request: u64, done: Result<Done, Ref
 
 fn apply_request<B: Backend>(
     machine: &mut Machine<B>,
-    request: InternalRaftRequest,
+    request: &InternalRaftRequest,
 ) -> Result<Done, Refusal> {
-    if let Some(put) = request.put {
-        return apply_put(machine, &put);
+    let who = identity(request);
+    if let Some(put) = &request.put {
+        return apply_put(machine, who, put);
     }
-    if let Some(delete) = request.delete_range {
-        return apply_delete(machine, &delete);
+    if let Some(delete) = &request.delete_range {
+        return apply_delete(machine, who, delete);
     }
-    if let Some(txn) = request.txn {
-        return apply_txn(machine, &txn);
+    if let Some(txn) = &request.txn {
+        return apply_txn(machine, who, txn);
     }
-    if let Some(range) = request.range {
-        let answer = machine.store.range(&range)?;
+    if let Some(range) = &request.range {
+        check_range(&machine.auth, who, &range.key, &range.range_end)?;
+        let answer = machine.store.range(range)?;
         return Done::quietly(Reply::Kv(mvcc::Answer::Range(answer)));
     }
-    if let Some(compaction) = request.compaction {
-        return apply_compaction(machine, &compaction);
+    if let Some(compaction) = &request.compaction {
+        return apply_compaction(machine, compaction);
     }
-    if let Some(grant) = request.lease_grant {
-        return apply_grant(machine, &grant);
+    if let Some(grant) = &request.lease_grant {
+        return apply_grant(machine, grant);
     }
-    if let Some(revoke) = request.lease_revoke {
-        return apply_revoke(machine, &revoke);
+    if let Some(revoke) = &request.lease_revoke {
+        return apply_revoke(machine, who, revoke);
     }
-    if let Some(checkpoint) = request.lease_checkpoint {
-        return apply_checkpoint(machine, &checkpoint);
+    if let Some(checkpoint) = &request.lease_checkpoint {
+        return apply_checkpoint(machine, checkpoint);
     }
-    if let Some(alarm) = request.alarm {
-        return apply_alarm(machine, &alarm);
+    if let Some(alarm) = &request.alarm {
+        return apply_alarm(machine, alarm);
     }
-    if let Some(version) = request.cluster_version_set {
-        return apply_version(machine, version.ver);
+    if let Some(version) = &request.cluster_version_set {
+        return apply_version(machine, version.ver.clone());
     }
-    if let Some(attributes) = request.cluster_member_attr_set {
-        return apply_attributes(machine, &attributes);
+    if let Some(attributes) = &request.cluster_member_attr_set {
+        return apply_attributes(machine, attributes);
     }
-    if request.downgrade_info_set.is_some() {
-        // The record of a downgrade job changes no answer until downgrades are built.
-        return Done::quietly(Reply::Nothing);
+    if let Some(downgrade) = &request.downgrade_info_set {
+        return apply_downgrade(machine, downgrade);
     }
-    Err(Refusal::NotSupported)
+    super::auth::apply(machine, who, request)
+}
+
+/// Who proposed a request; nobody while no user was authenticated for it.
+fn identity(request: &InternalRaftRequest) -> Identity<'_> {
+    match &request.header {
+        Some(RequestHeader { username, auth_revision, .. }) => {
+            Identity { user: username, revision: *auth_revision }
+        }
+        None => Identity::default(),
+    }
 }
 
 /// Writes are refused while the key space is known to be corrupt, and those that gain space also
@@ -128,8 +143,13 @@ fn follow<B: Backend>(machine: &mut Machine<B>, events: &[Event]) {
     }
 }
 
-fn apply_put<B: Backend>(machine: &mut Machine<B>, put: &PutRequest) -> Result<Done, Refusal> {
+fn apply_put<B: Backend>(
+    machine: &mut Machine<B>,
+    who: Identity<'_>,
+    put: &PutRequest,
+) -> Result<Done, Refusal> {
     admit(machine, true)?;
+    check_put(&machine.auth, &machine.leases, who, put)?;
     let (answer, events) = machine.store.put(put, &machine.leases)?;
     follow(machine, &events);
     Ok(Done { reply: Reply::Kv(mvcc::Answer::Put(answer)), events, effects: Vec::new() })
@@ -137,16 +157,23 @@ fn apply_put<B: Backend>(machine: &mut Machine<B>, put: &PutRequest) -> Result<D
 
 fn apply_delete<B: Backend>(
     machine: &mut Machine<B>,
+    who: Identity<'_>,
     delete: &DeleteRangeRequest,
 ) -> Result<Done, Refusal> {
     admit(machine, false)?;
+    check_delete_range(&machine.auth, who, delete)?;
     let (answer, events) = machine.store.delete_range(delete)?;
     follow(machine, &events);
     Ok(Done { reply: Reply::Kv(mvcc::Answer::DeleteRange(answer)), events, effects: Vec::new() })
 }
 
-fn apply_txn<B: Backend>(machine: &mut Machine<B>, txn: &TxnRequest) -> Result<Done, Refusal> {
+fn apply_txn<B: Backend>(
+    machine: &mut Machine<B>,
+    who: Identity<'_>,
+    txn: &TxnRequest,
+) -> Result<Done, Refusal> {
     admit(machine, has_put(txn))?;
+    check_txn(&machine.auth, &machine.leases, who, txn)?;
     let (answer, events) = machine.store.txn(txn, &machine.leases)?;
     follow(machine, &events);
     Ok(Done { reply: Reply::Kv(mvcc::Answer::Txn(answer)), events, effects: Vec::new() })
@@ -168,7 +195,10 @@ fn apply_compaction<B: Backend>(
     compaction: &CompactionRequest,
 ) -> Result<Done, Refusal> {
     admit(machine, false)?;
+    // Of a backend that cannot be read nothing may be shown; the member is about to stop.
+    let before = machine.store.fault().is_none().then(|| machine.store.image());
     machine.store.compact(compaction.revision)?;
+    machine.compaction = before.map(|before| (compaction.revision, before));
     machine.unrecorded.push(record::compaction(compaction.revision));
     Done::with(Reply::Kv(mvcc::Answer::Compact), Effect::Compacted(compaction.revision))
 }
@@ -189,10 +219,12 @@ fn apply_grant<B: Backend>(
 
 fn apply_revoke<B: Backend>(
     machine: &mut Machine<B>,
+    who: Identity<'_>,
     revoke: &LeaseRevokeRequest,
 ) -> Result<Done, Refusal> {
     admit(machine, false)?;
     let id = LeaseId(revoke.id);
+    check_lease_keys(&machine.auth, &machine.leases, who, id)?;
     let keys = machine.leases.revoke(id)?;
     let events = machine.store.delete_keys(&keys)?;
     machine.unrecorded.push(record::lease_gone(id));
@@ -251,6 +283,16 @@ fn apply_version<B: Backend>(machine: &mut Machine<B>, version: String) -> Resul
     machine.unrecorded.push(record::cluster_version(&version));
     machine.cluster_version.clone_from(&version);
     Done::with(Reply::Nothing, Effect::ClusterVersion(version))
+}
+
+fn apply_downgrade<B: Backend>(
+    machine: &mut Machine<B>,
+    request: &DowngradeInfoSetRequest,
+) -> Result<Done, Refusal> {
+    let downgrade = Downgrade::set(request.enabled, &request.ver);
+    machine.unrecorded.push(record::downgrade(&downgrade));
+    machine.downgrade = Some(downgrade);
+    Done::with(Reply::Nothing, Effect::DowngradeChanged)
 }
 
 fn apply_attributes<B: Backend>(

@@ -3,11 +3,7 @@ package main
 import (
 	"fmt"
 
-	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	"go.etcd.io/etcd/server/v3/etcdserver/api/v3lock/v3lockpb"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 func maintenance(c *check) {
@@ -81,14 +77,4 @@ func failover(c *check) {
 	}
 	found := must(cli.Get(c.ctx, "failover"))
 	c.that(pairs(found) == "failover=19" && found.Kvs[0].Version == 20, "found %v", found.Kvs)
-}
-
-// unbuilt services say so, in the one code that tells a client to do without them.
-func unbuilt(c *check) {
-	lock := v3lockpb.NewLockClient(c.cli.ActiveConnection())
-	_, err := lock.Lock(c.ctx, &v3lockpb.LockRequest{Name: []byte("unbuilt")})
-	c.that(err == nil || status.Code(err) == codes.Unimplemented, "Lock: %v", err)
-	auth := etcdserverpb.NewAuthClient(c.cli.ActiveConnection())
-	_, err = auth.UserList(c.ctx, &etcdserverpb.AuthUserListRequest{})
-	c.that(err == nil || status.Code(err) == codes.Unimplemented, "UserList: %v", err)
 }

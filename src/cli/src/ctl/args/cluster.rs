@@ -137,6 +137,17 @@ pub struct Defrag {
     pub cluster: bool,
 }
 
+/// `downgrade`.
+#[derive(Debug, Subcommand)]
+pub enum Downgrade {
+    /// Validates downgrade capability before starting a downgrade.
+    Validate(Arguments),
+    /// Starts a downgrade action to the cluster.
+    Enable(Arguments),
+    /// Cancels the ongoing downgrade action to the cluster.
+    Cancel(Arguments),
+}
+
 /// `snapshot`.
 #[derive(Debug, Subcommand)]
 pub enum Snapshot {

@@ -3,7 +3,9 @@
 //! Keys and values are bytes, as the shell gives them. Numbers and durations are read by the
 //! commands, so that their refusals are worded and numbered as in `etcdctl`.
 
+mod auth;
 mod cluster;
+mod concurrency;
 mod global;
 mod kv;
 
@@ -11,10 +13,12 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ffi::OsString;
 
+pub use auth::{Auth, Role, RolePermission, User, UserAdd, UserGet, UserPasswd};
 pub use cluster::{
-    Alarm, Defrag, Endpoint, EndpointCommand, KeepAlive, Lease, Member, MemberAdd, MemberList,
-    MemberUpdate, Snapshot, TimeToLive,
+    Alarm, Defrag, Downgrade, Endpoint, EndpointCommand, KeepAlive, Lease, Member, MemberAdd,
+    MemberList, MemberUpdate, Snapshot, TimeToLive,
 };
+pub use concurrency::{Elect, Lock};
 pub use global::Global;
 pub use kv::{Compaction, Del, Get, Put, Txn, TxnOp, TxnOpLine, Watch, WatchLine};
 
@@ -76,22 +80,26 @@ pub enum Command {
     Options,
     /// Generates a completion script.
     Completion(Completion),
-    /// Not supported yet.
-    Auth(Anything),
-    /// Not supported yet.
-    User(Anything),
-    /// Not supported yet.
-    Role(Anything),
-    /// Not supported yet.
-    Lock(Anything),
-    /// Not supported yet.
-    Elect(Anything),
+    /// Enable or disable authentication.
+    #[command(subcommand)]
+    Auth(Auth),
+    /// User related commands.
+    #[command(subcommand)]
+    User(User),
+    /// Role related commands.
+    #[command(subcommand)]
+    Role(Role),
+    /// Acquires a named lock.
+    Lock(Lock),
+    /// Observes and participates in leader election.
+    Elect(Elect),
     /// Not supported yet.
     MakeMirror(Anything),
     /// Not supported yet.
     Check(Anything),
-    /// Not supported yet.
-    Downgrade(Anything),
+    /// Downgrade related commands.
+    #[command(subcommand)]
+    Downgrade(Downgrade),
 }
 
 /// Arguments that the command counts and reads by itself.

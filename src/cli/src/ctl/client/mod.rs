@@ -4,25 +4,34 @@
 //! A call that may have reached a member is made again elsewhere only when it changes nothing, so a
 //! write is never doubled. Every failure names the members that were tried and what each said.
 
+mod login;
+pub mod secure;
 mod status;
 
 use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
+use proto::etcdserverpb::auth_client::AuthClient;
 use proto::etcdserverpb::cluster_client::ClusterClient;
 use proto::etcdserverpb::kv_client::KvClient;
 use proto::etcdserverpb::lease_client::LeaseClient;
 use proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use proto::etcdserverpb::watch_client::WatchClient;
 use tonic::metadata::MetadataValue;
-use tonic::transport::{Channel, Endpoint};
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Endpoint;
 use tonic::{Code, Request, Response, Status};
 
 use super::failure::Failure;
 use super::settings::Settings;
 
+pub use login::Login;
 pub use status::describe;
+
+/// A connection to one member, in the name of whoever logged in.
+pub type Channel = InterceptedService<tonic::transport::Channel, login::Bearer>;
 
 /// The label under which etcd counts this client's requests.
 const API_VERSION: &str = "3.7";
@@ -75,7 +84,7 @@ impl<'a> Client<'a> {
             Some(limit) => tokio::time::timeout(limit, attempts).await.unwrap_or(None),
             None => attempts.await,
         };
-        outcome.ok_or_else(|| Failure::error(causes.join("; ")))
+        outcome.ok_or_else(|| all(causes))
     }
 
     /// Asks one member after the other; `causes` says of each that was asked why it gave no answer,
@@ -84,21 +93,26 @@ impl<'a> Client<'a> {
         self,
         effect: Effect,
         call: impl Fn(Channel) -> F,
-        causes: &mut Vec<String>,
+        causes: &mut Vec<Failure>,
     ) -> Option<T>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
         for endpoint in &self.settings.endpoints {
-            causes.push(format!("{endpoint}: context deadline exceeded"));
+            let late = format!("{endpoint}: context deadline exceeded");
+            causes.push(Failure::error(late));
             let (cause, is_sent) = match self.connect(endpoint).await {
-                Err(cause) => (format!("{endpoint}: {cause}"), false),
+                // A login that one member refuses, the others refuse too.
+                Err(cause) => {
+                    let is_refused = cause.code != 1;
+                    (cause, is_refused)
+                }
                 Ok(channel) => match call(channel).await {
                     Ok(answer) => return Some(answer.into_inner()),
                     Err(status) => {
                         let may_go_on =
                             effect == Effect::Read && status.code() == Code::Unavailable;
-                        (describe(endpoint, &status), !may_go_on)
+                        (Failure::error(describe(endpoint, &status)), !may_go_on)
                     }
                 },
             };
@@ -117,25 +131,46 @@ impl<'a> Client<'a> {
         for endpoint in &self.settings.endpoints {
             match self.connect(endpoint).await {
                 Ok(channel) => return Ok((endpoint, channel)),
-                Err(cause) => causes.push(format!("{endpoint}: {cause}")),
+                Err(cause) => causes.push(cause),
             }
         }
-        Err(Failure::error(causes.join("; ")))
+        Err(all(causes))
     }
 
-    /// Opens a connection to one member, or says why not.
-    pub async fn connect(self, endpoint: &str) -> Result<Channel, String> {
-        let url = match endpoint.split_once("://") {
-            None => format!("http://{endpoint}"),
-            Some(("http", _)) => endpoint.to_owned(),
-            Some((scheme, _)) => return Err(format!("not supported yet: endpoints with {scheme}")),
-        };
-        let endpoint = Endpoint::from_shared(url).map_err(|error| root(&error))?;
+    /// Opens a connection to one member and logs in there, or says why not.
+    pub async fn connect(self, endpoint: &str) -> Result<Channel, Failure> {
+        let channel = self.dial(endpoint).await;
+        let channel = channel.map_err(|cause| Failure::error(format!("{endpoint}: {cause}")))?;
+        let bearer = self.settings.login.bearer(&channel).await;
+        // A login that is refused counts as a connection that cannot be had.
+        let bearer =
+            bearer.map_err(|status| Failure::bad_connection(describe(endpoint, &status)))?;
+        Ok(InterceptedService::new(channel, bearer))
+    }
+
+    async fn dial(self, endpoint: &str) -> Result<tonic::transport::Channel, String> {
+        let security = &self.settings.security;
+        let (is_secure, address) = security.of(endpoint)?;
+        // With TLS too: the handshake is made by the connector, which alone knows of it.
+        let endpoint = Endpoint::from_shared(format!("http://{address}"));
+        let endpoint = endpoint.map_err(|error| root(&error))?;
         let endpoint = endpoint
             .connect_timeout(self.settings.dial_timeout)
             .http2_keep_alive_interval(self.settings.keepalive_time.max(PING_MIN))
             .keep_alive_timeout(self.settings.keepalive_timeout);
-        let opening = tokio::time::timeout(self.settings.dial_timeout, endpoint.connect());
+        let opening = async {
+            if !is_secure {
+                return endpoint.connect().await;
+            }
+            let (security, address) = (security.clone(), address.to_owned());
+            endpoint
+                .connect_with_connector(tower::service_fn(move |_: http::Uri| {
+                    let (security, address) = (security.clone(), address.clone());
+                    async move { security.connect(&address).await.map(TokioIo::new) }
+                }))
+                .await
+        };
+        let opening = tokio::time::timeout(self.settings.dial_timeout, opening);
         match opening.await {
             Ok(channel) => channel.map_err(|error| root(&error)),
             Err(_) => Err("dial timed out".to_owned()),
@@ -159,6 +194,11 @@ impl<'a> Client<'a> {
         LeaseClient::new(channel).max_decoding_message_size(self.settings.answer_bytes_max)
     }
 
+    /// The service of users and roles of a member.
+    pub fn auth(self, channel: Channel) -> AuthClient<Channel> {
+        AuthClient::new(channel)
+    }
+
     /// The cluster service of a member.
     pub fn cluster(self, channel: Channel) -> ClusterClient<Channel> {
         ClusterClient::new(channel)
@@ -168,6 +208,13 @@ impl<'a> Client<'a> {
     pub fn maintenance(self, channel: Channel) -> MaintenanceClient<Channel> {
         MaintenanceClient::new(channel).max_decoding_message_size(self.settings.answer_bytes_max)
     }
+}
+
+/// One failure that tells of each member; its code is that of the last one.
+fn all(causes: Vec<Failure>) -> Failure {
+    let code = causes.last().map_or(1, |cause| cause.code);
+    let texts: Vec<String> = causes.into_iter().map(|cause| cause.text).collect();
+    Failure { code, text: texts.join("; ") }
 }
 
 /// A request with this client's metadata.

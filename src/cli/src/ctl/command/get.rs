@@ -6,7 +6,7 @@ use tonic::{Response, Status};
 
 use super::{Context, bytes, is_serializable, widen};
 use crate::ctl::args::Get;
-use crate::ctl::client::{Client, Effect, request};
+use crate::ctl::client::{Channel, Client, Effect, request};
 use crate::ctl::display::Format;
 use crate::ctl::failure::Failure;
 
@@ -41,7 +41,7 @@ pub async fn run(context: &mut Context<'_>, args: &Get) -> Result<(), Failure> {
 /// Puts the chunks of a streamed range together again.
 async fn stream(
     client: Client<'_>,
-    channel: tonic::transport::Channel,
+    channel: Channel,
     range: RangeRequest,
 ) -> Result<Response<RangeResponse>, Status> {
     let mut chunks = client.kv(channel).range_stream(request(range)).await?.into_inner();

@@ -10,7 +10,7 @@ use tonic::Streaming;
 use super::Context;
 use super::lease::{connection, id};
 use crate::ctl::args::KeepAlive;
-use crate::ctl::client::{describe, request};
+use crate::ctl::client::{Client, describe, request};
 use crate::ctl::display::{Format, KeptAlive};
 use crate::ctl::failure::Failure;
 
@@ -24,7 +24,7 @@ pub async fn run(context: &mut Context<'_>, args: &KeepAlive) -> Result<(), Fail
         return Err(Failure::bad_arguments(text));
     };
     let lease = id(argument)?;
-    let mut renewals = Renewals::open(context, lease).await?;
+    let mut renewals = Renewals::open(context.client(), lease).await?;
     if args.once {
         let answer = renewals.renew().await?;
         if answer.ttl <= 0 {
@@ -38,7 +38,7 @@ pub async fn run(context: &mut Context<'_>, args: &KeepAlive) -> Result<(), Fail
             Err(failure) => {
                 context.warn(&format!("keep-alive interrupted: {failure}"));
                 tokio::time::sleep(RETRY).await;
-                renewals = Renewals::open(context, lease).await?;
+                renewals = Renewals::open(context.client(), lease).await?;
                 continue;
             }
         };
@@ -57,7 +57,7 @@ pub async fn run(context: &mut Context<'_>, args: &KeepAlive) -> Result<(), Fail
 }
 
 /// An open stream of renewals of one lease.
-struct Renewals {
+pub struct Renewals {
     endpoint: String,
     requests: mpsc::Sender<LeaseKeepAliveRequest>,
     answers: Streaming<LeaseKeepAliveResponse>,
@@ -67,8 +67,8 @@ struct Renewals {
 }
 
 impl Renewals {
-    async fn open(context: &Context<'_>, lease: i64) -> Result<Renewals, Failure> {
-        let client = context.client();
+    /// Opens a stream on a member that can be reached, and asks for the first renewal.
+    pub async fn open(client: Client<'_>, lease: i64) -> Result<Renewals, Failure> {
         let (endpoint, channel) = client.any().await.map_err(connection)?;
         let (requests, stream) = mpsc::channel(1);
         // A member may open the stream no sooner than it has a first request.
@@ -83,7 +83,7 @@ impl Renewals {
     }
 
     /// Renews the lease once. A closed queue of requests shows as the end of the answers.
-    async fn renew(&mut self) -> Result<LeaseKeepAliveResponse, Failure> {
+    pub async fn renew(&mut self) -> Result<LeaseKeepAliveResponse, Failure> {
         if !std::mem::take(&mut self.sent) {
             let _ = self.requests.send(LeaseKeepAliveRequest { id: self.lease }).await;
         }

@@ -1,16 +1,25 @@
 //! The commands: each checks its arguments, makes its calls and prints the answer.
 
 mod alarm;
+mod auth;
 mod del;
+mod downgrade;
+mod elect;
 mod endpoint;
 mod get;
 mod keep_alive;
 mod lease;
+mod lock;
 mod maintenance;
 mod member;
 mod put;
+mod queue;
+mod role;
+mod session;
+mod signals;
 mod snapshot;
 mod txn;
+mod user;
 mod watch;
 mod watching;
 
@@ -75,20 +84,20 @@ pub async fn run(context: &mut Context<'_>, command: Command) -> Result<(), Fail
         Command::Defrag(args) => maintenance::defragment(context, &args).await,
         Command::MoveLeader(args) => maintenance::move_leader(context, &args).await,
         Command::Snapshot(args) => snapshot::run(context, &args).await,
+        Command::Lock(args) => lock::run(context, &args).await,
+        Command::Elect(args) => elect::run(context, &args).await,
+        Command::Downgrade(args) => downgrade::run(context, &args).await,
+        Command::Auth(args) => auth::run(context, &args).await,
+        Command::User(args) => user::run(context, &args).await,
+        Command::Role(args) => role::run(context, &args).await,
         other => Err(Failure::not_supported(name(&other))),
     }
 }
 
 fn name(command: &Command) -> &'static str {
     match command {
-        Command::Auth(_) => "auth",
-        Command::User(_) => "user",
-        Command::Role(_) => "role",
-        Command::Lock(_) => "lock",
-        Command::Elect(_) => "elect",
         Command::MakeMirror(_) => "make-mirror",
         Command::Check(_) => "check",
-        Command::Downgrade(_) => "downgrade",
         _ => "this command",
     }
 }

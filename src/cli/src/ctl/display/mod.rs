@@ -3,7 +3,9 @@
 //! Each answer implements [`Show`], form by form; a form that `etcdctl` does not have for an answer
 //! ends with exit code 4, after the request was made.
 
+mod auth;
 mod cluster;
+mod downgrade;
 mod endpoint;
 mod fields;
 pub mod json;
@@ -15,7 +17,9 @@ use std::io::Write;
 
 use super::failure::Failure;
 
+pub use auth::{AuthStatus, Done, RolePermissions, Roles, UserRoles, Users};
 pub use cluster::{Alarms, MemberAdded, MemberChanged, Members, Moved};
+pub use downgrade::Downgraded;
 pub use endpoint::{Hash, Hashes, Health, Healths, Status, Statuses};
 pub use fields::go_hex as lease_id;
 pub use lease::{Granted, KeptAlive, Leases, Remaining, Revoked};

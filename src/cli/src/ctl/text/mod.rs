@@ -2,5 +2,6 @@
 
 pub mod base64;
 pub mod number;
+pub mod password;
 pub mod quote;
 pub mod words;

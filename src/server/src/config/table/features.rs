@@ -7,8 +7,8 @@ use crate::config::flag::Kind::{Bool, Duration, Gates, Int, Text};
 pub(super) const FLAGS: &[Flag] = flags! { Features:
     "feature-gates" Gates, "", Built,
         "Features to switch: A=true,B=false.";
-    "enable-grpc-gateway" Bool, "true", Refused,
-        "Serve the API as JSON under /v3/; it is not served yet.";
+    "enable-grpc-gateway" Bool, "true", Built,
+        "Serve the API as JSON under /v3/.";
     "corrupt-check-time" Duration, "0s", Refused,
         "Time between comparisons of the members' hashes (0 for none).";
     "compact-hash-check-time" Duration, "1m0s", Unused,
@@ -19,7 +19,7 @@ pub(super) const FLAGS: &[Flag] = flags! { Features:
         "Pause of etcd's compaction between two batches.";
     "watch-progress-notify-interval" Duration, "0s", Built,
         "Time between progress notifications of a watch (0 for ten minutes).";
-    "downgrade-check-time" Duration, "5s", Refused,
+    "downgrade-check-time" Duration, "5s", Built,
         "Time between two checks whether a downgrade is complete.";
 };
 

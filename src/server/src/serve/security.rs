@@ -1,0 +1,100 @@
+//! The TLS of a member's ports: which files are needed, and which port is served with them.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::listen::{ListenSettings, Listener};
+use crate::tls::{Acceptor, Dialer, Store, is_secure};
+
+/// Handshakes at a time on one kind of port; each holds some ten kilobytes.
+const HANDSHAKES_MAX: u32 = 1024;
+
+/// What is listened and dialed with.
+pub(super) struct Security {
+    client: Option<Arc<Acceptor>>,
+    metrics: Option<Arc<Acceptor>>,
+    peer: Option<Arc<Acceptor>>,
+    /// For connections to other members.
+    pub(super) dialer: Dialer,
+}
+
+/// Which port it is, as far as TLS differs.
+#[derive(Clone, Copy)]
+pub(super) enum Port {
+    Client,
+    Metrics,
+    Peer,
+}
+
+impl Security {
+    /// Reads the files that the URLs need, and generates those that the settings ask for.
+    pub(super) fn open(config: &Config, settings: &ListenSettings) -> Result<Security, String> {
+        // A part, so that handshakes alone never take every place for a connection.
+        let most = (settings.connections_max / 4).clamp(1, HANDSHAKES_MAX) as usize;
+        let peer_store = Store::open(config.peer_tls.clone(), &config.data_dir)?;
+        let peer = match secure(&config.listen_peer_urls) {
+            Some(url) if !peer_store.can_listen() => {
+                let address = url.split_once("://").map_or(url, |(_, address)| address);
+                return Err(format!(
+                    "cannot listen on TLS for {address}: KeyFile and CertFile are not presented"
+                ));
+            }
+            Some(_) => Some(acceptor(&peer_store, most)?),
+            None => None,
+        };
+        let (client, metrics) = match open_client(config)? {
+            Some(store) => {
+                let metrics = Acceptor::new(Arc::clone(&store), most).with_address_check(true);
+                (Some(acceptor(&store, most)?), Some(Arc::new(metrics)))
+            }
+            None => (None, None),
+        };
+        Ok(Security { client, metrics, peer, dialer: Dialer::new(peer_store) })
+    }
+
+    /// A listener with TLS, where its URL asks for it.
+    pub(super) fn secured(&self, port: Port, url: &str, listener: Listener) -> Listener {
+        if !is_secure(url) {
+            return listener;
+        }
+        let acceptor = match port {
+            Port::Client => &self.client,
+            Port::Metrics => &self.metrics,
+            Port::Peer => &self.peer,
+        };
+        let acceptor = acceptor.as_ref().expect("what secure URLs need was opened");
+        listener.secured(Arc::clone(acceptor))
+    }
+}
+
+fn acceptor(store: &Arc<Store>, most: usize) -> Result<Arc<Acceptor>, String> {
+    store.check_server()?;
+    Ok(Arc::new(Acceptor::new(Arc::clone(store), most)))
+}
+
+fn secure(urls: &[String]) -> Option<&str> {
+    urls.iter().find(|url| is_secure(url)).map(String::as_str)
+}
+
+/// The files for clients; `None` when no port needs them, whatever the flags name.
+fn open_client(config: &Config) -> Result<Option<Arc<Store>>, String> {
+    let for_clients =
+        secure(&config.listen_client_urls).or(secure(&config.listen_client_http_urls));
+    let for_metrics = secure(&config.listen_metrics_urls);
+    if for_clients.is_none() && for_metrics.is_none() && !config.client_tls.auto {
+        return Ok(None);
+    }
+    let has_none = config.client_tls.is_empty() && !config.client_tls.auto;
+    match (for_clients, for_metrics) {
+        (Some(url), _) if has_none => Err(format!(
+            "TLS key/cert (--cert-file, --key-file) must be provided for client url {url} with \
+             HTTPS scheme"
+        )),
+        (None, Some(_)) if has_none => {
+            Err("client TLS key/cert (--cert-file, --key-file) must be provided for metrics \
+                 secure url"
+                .into())
+        }
+        _ => Store::open(config.client_tls.clone(), &config.data_dir).map(Some),
+    }
+}

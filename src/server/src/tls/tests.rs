@@ -1,0 +1,182 @@
+//! Handshakes over real sockets without a member around them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::settings::{Side, TlsSettings};
+use super::store::Store;
+use super::suites::Versions;
+use super::{Accepted, Acceptor, Dialed, Dialer};
+use crate::listen::Socket;
+
+fn settings(side: Side) -> TlsSettings {
+    TlsSettings {
+        side,
+        cert_file: None,
+        key_file: None,
+        client_cert_file: None,
+        client_key_file: None,
+        client_cert_auth: false,
+        trusted_ca_file: None,
+        crl_file: None,
+        allowed_cns: Vec::new(),
+        allowed_hostnames: Vec::new(),
+        skips_address_check: false,
+        auto: false,
+        validity_years: 1,
+        listen_urls: vec!["https://127.0.0.1:1".into(), "https://localhost:1".into()],
+        versions: Versions::Both,
+        cipher_suites: Vec::new(),
+    }
+}
+
+type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Issuer {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    CertifiedIssuer::self_signed(params, key).expect("a certificate")
+}
+
+/// Settings with a certificate of the authority, for these names and this common name.
+fn issued(dir: &Path, side: Side, issuer: &Issuer, cn: &str, names: &[&str]) -> TlsSettings {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names");
+    if cn.is_empty() {
+        params.distinguished_name = rcgen::DistinguishedName::new();
+    } else {
+        params.distinguished_name.push(DnType::CommonName, cn);
+    }
+    let key = KeyPair::generate().expect("a key");
+    let cert = params.signed_by(&key, issuer).expect("a certificate");
+    let number = std::fs::read_dir(dir).expect("a directory").count();
+    let path = |what: &str| dir.join(format!("{number}-{what}"));
+    let (cert_file, key_file, ca_file) = (path("cert"), path("key"), path("ca"));
+    std::fs::write(&cert_file, cert.pem()).expect("written");
+    std::fs::write(&key_file, key.serialize_pem()).expect("written");
+    std::fs::write(&ca_file, issuer.pem()).expect("written");
+    TlsSettings {
+        cert_file: Some(cert_file),
+        key_file: Some(key_file),
+        trusted_ca_file: Some(ca_file),
+        ..settings(side)
+    }
+}
+
+fn open(settings: TlsSettings) -> Arc<Store> {
+    Store::open(settings, Path::new("/nowhere")).expect("the files are there")
+}
+
+/// A connection from one store to another: what each side has of it.
+async fn meet(
+    server: &Arc<Store>,
+    client: Arc<Store>,
+    host: &str,
+) -> (Option<Accepted>, Result<Dialed, String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let acceptor = Acceptor::new(Arc::clone(server), 4);
+    let accepting = async {
+        let (socket, from) = listener.accept().await.expect("it connects");
+        acceptor.accept(Socket::Tcp(socket), Some(from)).await
+    };
+    let dialing = async {
+        let socket = TcpStream::connect(address).await.expect("it listens");
+        Dialer::new(client).secure(socket, host).await
+    };
+    tokio::join!(accepting, dialing)
+}
+
+/// The common name that the server sees, or `None` when it refuses.
+async fn seen(server: &Arc<Store>, client: &Arc<Store>) -> Option<Option<String>> {
+    let (accepted, _) = meet(server, Arc::clone(client), "127.0.0.1").await;
+    accepted.map(|accepted| accepted.common_name.map(|name| name.to_string()))
+}
+
+#[tokio::test]
+async fn a_verified_common_name_is_a_user_only_where_that_is_asked_for() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let issuer = authority();
+    let of = |side, cn| issued(dir.path(), side, &issuer, cn, &["127.0.0.1"]);
+    let client = open(of(Side::Client, "alice"));
+    let nameless = open(of(Side::Client, ""));
+    let mut server = of(Side::Client, "server");
+    // A trusted authority alone demands certificates, but they are nobody's.
+    assert_eq!(seen(&open(server.clone()), &client).await, Some(None));
+    server.client_cert_auth = true;
+    let server = open(server);
+    assert_eq!(seen(&server, &client).await, Some(Some("alice".into())));
+    assert_eq!(seen(&server, &nameless).await, Some(None));
+    assert_eq!(seen(&server, &open(settings(Side::Client))).await, None);
+}
+
+#[tokio::test]
+async fn peers_belong_to_their_addresses_unless_that_is_turned_off() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let issuer = authority();
+    let of = |side, names: &[&str]| issued(dir.path(), side, &issuer, "peer", names);
+    let elsewhere = open(of(Side::Peer, &["127.0.0.9"]));
+    let mut server = of(Side::Peer, &["127.0.0.1", "localhost"]);
+    assert_eq!(seen(&open(server.clone()), &elsewhere).await, None);
+    assert!(seen(&open(server.clone()), &open(of(Side::Peer, &[]))).await.is_some());
+    server.skips_address_check = true;
+    assert!(seen(&open(server.clone()), &elsewhere).await.is_some());
+    server.side = Side::Client;
+    server.skips_address_check = false;
+    let server = open(server);
+    assert!(seen(&server, &elsewhere).await.is_some(), "clients come from anywhere");
+    // Who is dialed must be who was meant.
+    for (host, fits) in [("127.0.0.1", true), ("localhost", true), ("127.0.0.9", false)] {
+        let (_, dialed) = meet(&server, Arc::clone(&elsewhere), host).await;
+        assert_eq!(dialed.is_ok(), fits, "{host}: {dialed:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_allowed_names_are_taken_in_both_directions() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let issuer = authority();
+    let of = |cn, names: &[&str]| issued(dir.path(), Side::Peer, &issuer, cn, names);
+    let one = open(of("one", &["127.0.0.1", "one.test"]));
+    let two = open(of("two", &["127.0.0.1"]));
+    let allowing = |cns: &[&str], hostnames: &[&str]| {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let server = of("one", &["127.0.0.1"]);
+        open(TlsSettings {
+            allowed_cns: owned(cns),
+            allowed_hostnames: owned(hostnames),
+            skips_address_check: true,
+            ..server
+        })
+    };
+    for server in [allowing(&["zero", "one"], &[]), allowing(&[], &["x.test", "one.test"])] {
+        assert!(seen(&server, &one).await.is_some());
+        assert_eq!(seen(&server, &two).await, None);
+    }
+    let (_, dialed) = meet(&two, allowing(&["one"], &[]), "127.0.0.1").await;
+    let refused = "client certificate authentication failed";
+    assert_eq!(dialed.err().as_deref(), Some(refused), "it dials only who is allowed");
+}
+
+#[tokio::test]
+async fn a_certificate_that_signed_itself_may_serve_a_whole_cluster() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let auto = |side| TlsSettings { auto: true, ..settings(side) };
+    let generated = Store::open(auto(Side::Peer), dir.path()).expect("a certificate");
+    // Each takes whomever it finds: there is nobody in common whom they trust.
+    let other = tempfile::tempdir().expect("a temporary directory");
+    let stranger = Store::open(auto(Side::Peer), other.path()).expect("a certificate");
+    let (accepted, dialed) = meet(&generated, stranger, "127.0.0.1").await;
+    assert!(accepted.is_some() && dialed.is_ok(), "{dialed:?}");
+    // The same file as certificate and authority.
+    let path = |name: &str| Some(dir.path().join("fixtures/peer").join(name));
+    let client = open(TlsSettings { trusted_ca_file: path("cert.pem"), ..settings(Side::Peer) });
+    let (_, dialed) = meet(&generated, Arc::clone(&client), "localhost").await;
+    assert!(dialed.is_ok(), "{dialed:?}");
+    let (_, dialed) = meet(&generated, client, "127.0.0.2").await;
+    assert!(dialed.is_err_and(|error| error.contains("not valid for name")));
+}
