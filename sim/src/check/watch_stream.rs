@@ -4,7 +4,8 @@
 //! expected and the last delivered revision, deep equality), W6 resumable (W5 from the start
 //! revision), W7 bookmarkable; beyond them W8 (prev_kv exact, absent only where it may be), W10
 //! (nothing below the start), W11 (a cancellation by compaction only of what was compacted), W13
-//! (nothing that is not committed), W14 (the header's revision covers the events).
+//! (nothing that is not committed), W14 (the header's revision covers the events), W17 (what its
+//! member had answered before it was asked for lies before it).
 //!
 //! It does not verify fragments; the workload does not ask for them.
 
@@ -20,6 +21,8 @@ pub struct WatchStream {
     request: WatchCreateRequest,
     /// The first revision that was not yet seen or ruled out; unknown until the watch is created.
     next: Option<i64>,
+    /// The revision that its member had answered before the watch was asked for.
+    known: i64,
     /// The revision of the last event.
     last: i64,
     /// The header of the last response.
@@ -28,10 +31,10 @@ pub struct WatchStream {
 }
 
 impl WatchStream {
-    /// A watch that was asked for.
+    /// A watch that was asked for, of a member that had applied and answered `known` before.
     #[must_use]
-    pub fn new(request: WatchCreateRequest) -> WatchStream {
-        WatchStream { request, next: None, last: 0, header: 0, is_canceled: false }
+    pub fn new(request: WatchCreateRequest, known: i64) -> WatchStream {
+        WatchStream { request, next: None, known, last: 0, header: 0, is_canceled: false }
     }
 
     /// Where a watch has to start that goes on after this one.
@@ -61,7 +64,15 @@ impl WatchStream {
         if response.canceled {
             return self.canceled(timeline, tally, response);
         }
+        if response.created {
+            tally.hit("W17");
+            if header < self.known {
+                let known = self.known;
+                return violated!("W17", "a watch begins at {header}, behind answers at {known}");
+            }
+        }
         if response.created && response.events.is_empty() {
+            self.header = header;
             return Ok(());
         }
         let Some(next) = self.next else {
@@ -244,7 +255,7 @@ mod tests {
             let timeline = timeline(Settings::default(), &[put("a"), put("b"), put("c")]);
             let request =
                 WatchCreateRequest { key: "key".into(), start_revision: 2, ..Default::default() };
-            let mut stream = Stream(timeline, Tally::default(), WatchStream::new(request));
+            let mut stream = Stream(timeline, Tally::default(), WatchStream::new(request, 1));
             stream.give(WatchResponse { created: true, ..response(1) }).expect("created");
             stream
         }
@@ -289,6 +300,15 @@ mod tests {
         }
         let foreign = WatchResponse { events: vec![event], ..response(2) };
         assert_eq!(stream.give(foreign).expect_err("not its key").check, "W1");
+    }
+
+    #[test]
+    fn beginning_behind_what_was_answered_breaks_w17() {
+        let request = WatchCreateRequest { key: "key".into(), ..Default::default() };
+        let timeline = timeline(Settings::default(), &[put("a"), put("b")]);
+        let mut stream = Stream(timeline, Tally::default(), WatchStream::new(request, 3));
+        let created = WatchResponse { created: true, ..response(2) };
+        assert_eq!(stream.give(created).expect_err("behind").check, "W17");
     }
 
     #[test]

@@ -73,15 +73,16 @@ async fn follow(client: &Client, workload: &Workload, resume: Option<i64>) -> Op
             let answers = running.api.watch(&Caller::root(), receiver).await?;
             let (sender, events) = mpsc::channel(8);
             running.node.spawn(forward(running.life.clone(), answers, sender));
-            Ok(events)
+            Ok((events, running.api.overview().revision))
         })
         .await;
-    let Outcome::Done(events) = opened else { return resume };
+    let Outcome::Done((events, known)) = opened else { return resume };
     client.end(is_calm);
     let request = some_watch(client, workload, resume);
     let create = WatchRequest { request_union: Some(RequestUnion::CreateRequest(request.clone())) };
     requests.send(create).await.ok()?;
-    let session = Session { client, workload, requests, events, watch: WatchStream::new(request) };
+    let watch = WatchStream::new(request, known);
+    let session = Session { client, workload, requests, events, watch };
     session.run().await
 }
 

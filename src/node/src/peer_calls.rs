@@ -50,7 +50,8 @@ async fn respond<E: Env>(api: &Api<E>, request: PeerRequest) -> Result<PeerRespo
         PeerRequest::MemberPromote { id, token } => {
             let credentials = token.map_or(Credentials::Nobody, Credentials::Token);
             let caller = Caller { credentials, ..Caller::default() };
-            api.promote_here(id, &caller).await.map(PeerResponse::MemberPromote)
+            api.require_admin(&caller).await?;
+            api.promote_here(id).await.map(PeerResponse::MemberPromote)
         }
         PeerRequest::HashKv(revision) => api.hash_kv_at(revision).await.map(PeerResponse::HashKv),
         PeerRequest::Members => {

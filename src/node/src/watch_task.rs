@@ -22,6 +22,8 @@ pub(crate) struct Watches {
     wakes: Mutex<BTreeMap<StreamId, Arc<Notify>>>,
     /// Woken when a lagging stream may have room.
     room: Notify,
+    /// Woken after the hub was told of more.
+    advanced: Notify,
 }
 
 impl Watches {
@@ -30,6 +32,7 @@ impl Watches {
             hub: Mutex::new(Hub::new(current, queue_bytes_max)),
             wakes: Mutex::default(),
             room: Notify::new(),
+            advanced: Notify::new(),
         }
     }
 
@@ -40,6 +43,20 @@ impl Watches {
 
     fn wakes(&self) -> MutexGuard<'_, BTreeMap<StreamId, Arc<Notify>>> {
         self.wakes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns once the hub was told of everything up to a revision. Whoever has seen an applied
+    /// revision waits for it here before he asks the hub for anything, which follows the applier.
+    pub(crate) async fn reached(&self, revision: i64) {
+        loop {
+            let mut advanced = std::pin::pin!(self.advanced.notified());
+            // From here on no wake-up is missed.
+            advanced.as_mut().enable();
+            if self.hub().current() >= revision {
+                return;
+            }
+            advanced.await;
+        }
     }
 
     /// Opens a stream, with the wake-up that tells of new responses.
@@ -107,6 +124,7 @@ impl<E: Env> WatchTask<E> {
                 Some(News::Events(events)) => self.publish(events).await,
                 Some(News::Jump(revision)) => {
                     watches.hub().jump(revision);
+                    watches.advanced.notify_waiters();
                     Ok(())
                 }
                 None => Ok(()),
@@ -140,6 +158,7 @@ impl<E: Env> WatchTask<E> {
                     let woken = hub.publish(&pending.batch);
                     drop(hub);
                     self.watches.wake(woken);
+                    self.watches.advanced.notify_waiters();
                     return Ok(());
                 }
                 missing

@@ -45,7 +45,7 @@ struct Shared {
     runtime: Handle,
     origin: tokio::time::Instant,
     prng: Mutex<Prng>,
-    blocking: Semaphore,
+    blocking: Arc<Semaphore>,
 }
 
 impl<N: Net> TokioEnv<N> {
@@ -65,7 +65,7 @@ impl<N: Net> TokioEnv<N> {
             runtime,
             origin,
             prng: Mutex::new(Prng::new(os_random()?)),
-            blocking: Semaphore::new(BLOCKING_MAX),
+            blocking: Arc::new(Semaphore::new(BLOCKING_MAX)),
         };
         Ok(TokioEnv { shared: Arc::new(shared), disk, backend, net })
     }
@@ -124,7 +124,13 @@ impl<N: Net> Env for TokioEnv<N> {
     }
 
     async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let _turn = self.shared.blocking.acquire().await.expect("the semaphore is never closed");
+        let turn = Arc::clone(&self.shared.blocking).acquire_owned().await;
+        let turn = turn.expect("the semaphore is never closed");
+        // The turn ends with the work, which goes on when its caller has gone.
+        let work = move || {
+            let _turn = turn;
+            work()
+        };
         match self.shared.runtime.spawn_blocking(work).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -259,6 +265,18 @@ mod tests {
         });
         let results = futures_util::future::join_all(calls).await;
         assert_eq!(results, (0..3 * BLOCKING_MAX).collect::<Vec<_>>());
+        // Callers that go away leave their work behind, and it counts until it ends.
+        let abandoned = (0..3 * BLOCKING_MAX).map(|_| {
+            let left = env.blocking(|| {
+                let running = RUNNING.fetch_add(1, Ordering::SeqCst) + 1;
+                MOST.fetch_max(running, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(50));
+                RUNNING.fetch_sub(1, Ordering::SeqCst);
+            });
+            tokio::time::timeout(Duration::from_millis(5), left)
+        });
+        futures_util::future::join_all(abandoned).await;
+        env.blocking(|| ()).await;
         let most = MOST.load(Ordering::SeqCst);
         assert!((2..=BLOCKING_MAX).contains(&most), "{most} ran at a time");
     }

@@ -1,10 +1,13 @@
 //! Users, roles and permissions as the log defines them, and what a user may do.
 //!
 //! Every change but switching on raises the revision. A request carries the revision at which its
-//! user was authenticated; one that is older than the last change is refused, so that no right
-//! outlives its revocation. Decisions are taken when an entry is applied, on every member alike.
+//! user was authenticated; one that is older than the last change is refused, so that no right to a
+//! key outlives its revocation. Keys, keys of leases, and users and roles themselves are decided
+//! when an entry is applied, on every member alike; what else is root's is decided, as in etcd, on
+//! the view of the member that is asked, and a watch keeps what it was opened with.
 //!
-//! Invariants: the rights of a user are those of their roles, merged; roles of a user ascend.
+//! Invariants: the rights of a user are those of their roles, merged; roles of a user, and
+//! permissions of a role by key, ascend.
 
 mod change;
 mod error;
@@ -198,11 +201,10 @@ impl Auth {
     /// # Errors
     /// `NotEnabled`, `Failed`.
     pub fn check_authenticate(&self, user: &str) -> Result<(), AuthError> {
-        if !self.is_enabled() {
-            return Err(AuthError::NotEnabled);
+        match self.password_hash(user) {
+            Err(AuthError::NoPasswordUser) => Err(AuthError::Failed),
+            known => known.map(drop),
         }
-        let known = self.user(user).is_some_and(|user| !has_no_password(user));
-        known.then_some(()).ok_or(AuthError::Failed)
     }
 
     /// Whether the user has the root role. Revisions are not compared: only changes of users and
@@ -260,10 +262,13 @@ impl Auth {
 
     /// Derives the rights of whoever has a role anew.
     fn refresh(&mut self, role: &str) {
-        let holds = |account: &Account| account.user.roles.iter().any(|held| held == role);
-        let holders = self.users.values().filter(|account| holds(account));
-        let holders: Vec<authpb::User> = holders.map(|account| account.user.clone()).collect();
-        holders.into_iter().for_each(|user| self.set_user(user));
+        self.holders(role).into_iter().for_each(|user| self.set_user(user));
+    }
+
+    /// The users who have a role.
+    fn holders(&self, role: &str) -> Vec<authpb::User> {
+        let holds = |account: &&Account| account.user.roles.iter().any(|held| held == role);
+        self.users.values().filter(holds).map(|account| account.user.clone()).collect()
     }
 
     fn rights(&self, user: &authpb::User) -> Rights {
@@ -288,6 +293,11 @@ impl Auth {
             assert_eq!(account.rights, self.rights(&account.user), "rights of {name} are stale");
             assert!(account.user.roles.is_sorted(), "roles of {name} are not in order");
             assert_eq!(text(&account.user.name), name.to_string(), "a user under another name");
+        }
+        for (name, role) in &self.roles {
+            let ascend = role.key_permission.is_sorted_by(|a, b| a.key <= b.key);
+            assert!(ascend, "permissions of {name} are not in order");
+            assert_eq!(text(&role.name), name.to_string(), "a role under another name");
         }
         assert!(self.revision > 0, "the revision of users and roles begins at one");
     }

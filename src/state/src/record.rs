@@ -36,7 +36,7 @@ const COMPACTION: &[u8] = b"compaction";
 const REVISION: &[u8] = b"revision";
 /// Whether authentication is on, one byte; missing until it was switched for the first time.
 const AUTH_ENABLED: &[u8] = b"auth-enabled";
-/// The revision of users and roles, 8 bytes, big endian; missing while it is one.
+/// The revision of users and roles, 8 bytes, big endian; missing until the first change or install.
 const AUTH_REVISION: &[u8] = b"auth-revision";
 
 const LEASE: u8 = b'l';

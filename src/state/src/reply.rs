@@ -61,8 +61,6 @@ pub enum AuthReply {
     },
     /// A user may have a token.
     Authenticated {
-        /// The user.
-        user: String,
         /// The token, if tokens are simple.
         simple_token: String,
         /// The revision of users and roles that it is valid from.
@@ -81,7 +79,7 @@ impl AuthReply {
             AuthReply::Status { enabled, revision } => {
                 crc32c_append(7 + u32::from(*enabled), &revision.to_le_bytes())
             }
-            AuthReply::Authenticated { simple_token, revision, .. } => {
+            AuthReply::Authenticated { simple_token, revision } => {
                 crc32c_append(crc32c_append(9, simple_token.as_bytes()), &revision.to_le_bytes())
             }
             AuthReply::Names(names) => {

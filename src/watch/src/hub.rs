@@ -97,7 +97,7 @@ impl Hub {
             None
         };
         if let Some(error) = error {
-            stream.push(Response::Refused { error, revision });
+            stream.push(Response::Refused { error: error.clone(), revision });
             return Err(error);
         }
         let watch_id = if wanted_id == 0 { stream.pick_id() } else { wanted_id };

@@ -1,5 +1,7 @@
 //! One watcher: what it wants, and the first revision that it has not been given.
 
+use alloc::string::String;
+
 use bytes::Bytes;
 
 /// A range of keys in the form of the API: an empty end is a single key, `"\0"` no end.
@@ -69,7 +71,7 @@ pub struct WatchSpec {
 }
 
 /// Why a watcher is not created; the stream lives on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateError {
     /// The range holds no key.
     EmptyRange,
@@ -78,13 +80,13 @@ pub enum CreateError {
     /// The start lies below zero.
     NegativeStart,
     /// Who asks may not read the range; why, as it goes over the wire.
-    Forbidden(&'static str),
+    Forbidden(String),
 }
 
 impl CreateError {
     /// The reason as it goes over the wire.
     #[must_use]
-    pub const fn reason(self) -> &'static str {
+    pub fn reason(&self) -> &str {
         match self {
             CreateError::EmptyRange => "mvcc: watcher range is empty",
             CreateError::DuplicateId => "mvcc: duplicate watch ID provided on the WatchStream",

@@ -148,6 +148,8 @@ impl<E: Env> Api<E> {
     /// # Errors
     /// As etcd.
     pub async fn user_add(&self, caller: &Caller, mut request: pb::AuthUserAddRequest) -> Answer {
+        // Whoever is nobody is not worth a hash.
+        self.require_user(caller).await?;
         let has_none = |options: &authpb::UserAddOptions| options.no_password;
         if !request.options.as_ref().is_some_and(has_none) {
             let password = std::mem::take(&mut request.password);
@@ -170,6 +172,7 @@ impl<E: Env> Api<E> {
         caller: &Caller,
         mut request: pb::AuthUserChangePasswordRequest,
     ) -> Answer {
+        self.require_user(caller).await?;
         if !request.password.is_empty() {
             let password = std::mem::take(&mut request.password);
             request.hashed_password = self.hash_on_pool(password).await?;
@@ -220,11 +223,11 @@ impl<E: Env> Api<E> {
             let request =
                 pb::InternalRaftRequest { authenticate: Some(authenticate), ..Default::default() };
             let asked = self.ask_auth(&Caller::default(), request).await?;
-            let (header, AuthReply::Authenticated { user, simple_token, revision }) = asked else {
+            let (header, AuthReply::Authenticated { simple_token, revision }) = asked else {
                 return Err(unexpected(&Reply::Auth(asked.1)));
             };
             // Signed before it is compared, as in etcd: whoever cannot sign says so at once.
-            let token = self.token(user, simple_token, revision).await?;
+            let token = self.token(name.clone(), simple_token, revision).await?;
             if checked_at == revision {
                 return Ok(encoded(&pb::AuthenticateResponse { header, token }));
             }
@@ -249,16 +252,24 @@ impl<E: Env> Api<E> {
 
     /// Hashes on the pool, a few at a time.
     async fn hash_on_pool(&self, password: String) -> Result<String, ApiError> {
-        let _turn = self.turn().await?;
+        let turn = self.turn().await?;
         let cost = self.inner.config.bcrypt_cost;
         let salt = [self.inner.env.secret(), self.inner.env.secret()];
-        let hashed = self.inner.env.blocking(move || hash_password(&password, cost, salt)).await;
+        let hash = move || {
+            // Held until the work ends, which goes on when its caller has gone.
+            let _turn = turn;
+            hash_password(&password, cost, salt)
+        };
+        let hashed = self.inner.env.blocking(hash).await;
         hashed.map_err(|error| not_signed(error.to_string()))
     }
 
     async fn matches(&self, password: String, hash: bytes::Bytes) -> Result<bool, ApiError> {
-        let _turn = self.turn().await?;
-        let compare = move || compare_password(&password, &hash);
+        let turn = self.turn().await?;
+        let compare = move || {
+            let _turn = turn;
+            compare_password(&password, &hash)
+        };
         Ok(self.inner.env.blocking(compare).await)
     }
 

@@ -48,9 +48,12 @@ impl<E: Env> Api<E> {
                 TokenKind::Off => Err(ApiError::INVALID_AUTH_TOKEN),
                 TokenKind::Simple { ttl } => {
                     self.wait_for_token(token).await?;
+                    // Before the look: whoever loses the token meanwhile has an old revision.
+                    let revision = self.auth().revision();
                     let now = self.inner.env.now();
                     let user = self.inner.tokens.find(token.text(), now, *ttl);
-                    Ok(Some(known(user.ok_or(ApiError::INVALID_AUTH_TOKEN)?)))
+                    let user = user.ok_or(ApiError::INVALID_AUTH_TOKEN)?;
+                    Ok(Some(Principal { user, revision }))
                 }
                 TokenKind::Signed(signer) => {
                     let now = self.inner.env.unix_millis() / 1000;
@@ -99,10 +102,13 @@ impl<E: Env> Api<E> {
     ///
     /// # Errors
     /// `permission denied`, `user name is empty`, `user name not found`, `invalid auth token`.
-    pub(crate) async fn require_admin(&self, caller: &Caller) -> Result<(), ApiError> {
+    pub(crate) async fn require_admin(
+        &self,
+        caller: &Caller,
+    ) -> Result<Option<Principal>, ApiError> {
         let who = self.identify(caller).await?;
-        let user = Principal::identity(who.as_ref()).user;
-        Ok(self.auth().check_admin(user)?)
+        self.auth().check_admin(Principal::identity(who.as_ref()).user)?;
+        Ok(who)
     }
 
     /// Demands that a caller may access every key that hangs on a lease, or on any lease.
@@ -111,11 +117,11 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub(super) async fn check_leases(
         &self,
-        caller: &Caller,
+        who: Option<&Principal>,
         access: Access,
         only: Option<LeaseId>,
     ) -> Result<(), ApiError> {
-        let Some(who) = self.require_user(caller).await? else { return Ok(()) };
+        let Some(who) = who.cloned() else { return Ok(()) };
         let auth = self.auth();
         if auth.check_admin(&who.user).is_ok() {
             return Ok(());
@@ -123,10 +129,13 @@ impl<E: Env> Api<E> {
         let revision = auth.revision();
         let permitted = self.ask_leases(move |leases| {
             let who = Principal::identity(Some(&who));
-            let mut asked = leases.iter().filter(|(id, _)| only.is_none_or(|only| only == *id));
-            asked.try_for_each(|(_, lease)| {
+            let may = |lease: &state::Lease| {
                 lease.keys().try_for_each(|key| auth.check_keys(who, access, key, &[]))
-            })
+            };
+            match only {
+                Some(id) => leases.get(id).map_or(Ok(()), may),
+                None => leases.iter().try_for_each(|(_, lease)| may(lease)),
+            }
         });
         permitted.await??;
         match self.auth().revision() == revision {

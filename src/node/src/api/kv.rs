@@ -213,8 +213,7 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn compact(&self, caller: &Caller, request: CompactionRequest) -> Answer {
         self.require_leader(caller)?;
-        self.require_admin(caller).await?;
-        let who = self.identify(caller).await?;
+        let who = self.require_admin(caller).await?;
         self.propose_kv(who.as_ref(), payload::COMPACTION, &request, None).await
     }
 

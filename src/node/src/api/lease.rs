@@ -16,6 +16,7 @@ use super::kv::unexpected;
 use super::propose::until;
 use super::{Answer, Api, Caller, payload};
 use crate::applier::Work;
+use crate::auth::Principal;
 use crate::env::{CallError, Env, Net, PeerRequest, PeerResponse};
 use crate::error::ApiError;
 use crate::lessor::Renewal;
@@ -71,9 +72,9 @@ impl<E: Env> Api<E> {
     /// As etcd.
     pub async fn lease_revoke(&self, caller: &Caller, request: pb::LeaseRevokeRequest) -> Answer {
         self.require_leader(caller)?;
-        self.require_user(caller).await?;
+        let who = self.require_user(caller).await?;
         let request = pb::InternalRaftRequest { lease_revoke: Some(request), ..Default::default() };
-        let completed = self.propose(caller, request).await?;
+        let completed = self.propose_as(who.as_ref(), request).await?;
         let header = Some(self.header(completed.revision));
         Ok(encoded(&pb::LeaseRevokeResponse { header }))
     }
@@ -90,7 +91,8 @@ impl<E: Env> Api<E> {
         self.require_leader(caller)?;
         let header = self.header(self.inner.views.load().keys.revision());
         let id = LeaseId(request.id);
-        self.check_leases(caller, Access::Write, Some(id)).await?;
+        let who = self.require_user(caller).await?;
+        self.check_leases(who.as_ref(), Access::Write, Some(id)).await?;
         let ttl = match self.renew_anywhere(id).await {
             Ok(ttl) => ttl,
             Err(error) if error == ApiError::LEASE_NOT_FOUND => 0,
@@ -231,10 +233,11 @@ impl<E: Env> Api<E> {
         request: pb::LeaseTimeToLiveRequest,
     ) -> Answer {
         self.require_leader(caller)?;
-        self.require_user(caller).await?;
+        let who = self.require_user(caller).await?;
         let revision = self.auth().revision();
         if request.keys {
-            self.check_leases(caller, Access::Read, Some(LeaseId(request.id))).await?;
+            let id = LeaseId(request.id);
+            self.check_leases(who.as_ref(), Access::Read, Some(id)).await?;
         }
         let deadline = self.inner.env.now() + self.inner.config.request_timeout();
         let asked = until(&self.inner.env, deadline, async {
@@ -250,6 +253,10 @@ impl<E: Env> Api<E> {
         if request.keys && auth.is_enabled() && auth.revision() != revision {
             return Err(ApiError::AUTH_OLD_REVISION);
         }
+        // The leader tells the keys, and may know of more than were looked at here.
+        let who = Principal::identity(who.as_ref());
+        let may = |key: &bytes::Bytes| auth.check_keys(who, Access::Read, key, &[]);
+        response.keys.iter().try_for_each(may)?;
         response.header = Some(self.header(self.inner.views.load().keys.revision()));
         Ok(encoded(&response))
     }
@@ -318,7 +325,8 @@ impl<E: Env> Api<E> {
     /// None but a stopping member's.
     pub async fn lease_leases(&self, caller: &Caller, _request: pb::LeaseLeasesRequest) -> Answer {
         self.require_leader(caller)?;
-        self.check_leases(caller, Access::Read, None).await?;
+        let who = self.require_user(caller).await?;
+        self.check_leases(who.as_ref(), Access::Read, None).await?;
         let ids = self.ask_leases(|leases| leases.iter().map(|(id, _)| id).collect::<Vec<_>>());
         let mut ids = ids.await?;
         let now = self.inner.env.now();

@@ -148,15 +148,15 @@ impl<E: Env> Api<E> {
     /// As etcd, and `unknown method` for an action that ends every member of etcd.
     pub async fn alarm(&self, caller: &Caller, request: pb::AlarmRequest) -> Answer {
         self.require_leader(caller)?;
-        match request.action == AlarmAction::Get as i32 {
-            true => drop(self.require_user(caller).await?),
+        let who = match request.action == AlarmAction::Get as i32 {
+            true => self.require_user(caller).await?,
             false => self.require_admin(caller).await?,
-        }
+        };
         if AlarmAction::try_from(request.action).is_err() {
             return Err(ApiError::UNKNOWN_METHOD);
         }
         let request = pb::InternalRaftRequest { alarm: Some(request), ..Default::default() };
-        let completed = self.propose(caller, request).await?;
+        let completed = self.propose_as(who.as_ref(), request).await?;
         match completed.reply {
             Reply::Alarms(alarms) => Ok(encoded(&pb::AlarmResponse {
                 header: Some(self.header(completed.revision)),

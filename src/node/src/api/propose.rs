@@ -52,7 +52,7 @@ impl<E: Env> Api<E> {
     }
 
     /// Encoded before the future is made, which so carries the payload and not the request.
-    fn propose_as<'a>(
+    pub(super) fn propose_as<'a>(
         &'a self,
         who: Option<&Principal>,
         mut request: InternalRaftRequest,

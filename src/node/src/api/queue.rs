@@ -256,7 +256,7 @@ impl<E: Env> Api<E> {
         let deadline = self.inner.env.now() + LEAVE_MAX;
         loop {
             let left = self.transact(caller, leaving(&place.key, place.revision)).await;
-            let may_succeed = matches!(&left, Err(error) if error.code == Code::Unavailable);
+            let may_succeed = left.as_ref().is_err_and(passes);
             let now = self.inner.env.now();
             if !may_succeed || now >= deadline || self.inner.shared.is_stopping() {
                 return;
@@ -264,6 +264,12 @@ impl<E: Env> Api<E> {
             self.inner.env.sleep_until(now + LEAVE_RETRY).await;
         }
     }
+}
+
+/// Whether what refused a call may be over when it is made again.
+fn passes(error: &ApiError) -> bool {
+    let passing = [ApiError::TOO_MANY_REQUESTS, ApiError::AUTH_OLD_REVISION];
+    error.code == Code::Unavailable || passing.contains(error)
 }
 
 /// The transaction that gives a place up.

@@ -83,6 +83,11 @@ enum Wake {
     Abandoned,
 }
 
+/// The reason of a refused watch: the error as Go's clients print it.
+fn forbidden(error: &ApiError) -> CreateError {
+    CreateError::Forbidden(format!("rpc error: code = {:?} desc = {error}", error.code))
+}
+
 /// The next request; `None` at their end, and never after it.
 async fn next_request(
     requests: &mut Option<mpsc::Receiver<pb::WatchRequest>>,
@@ -121,7 +126,7 @@ impl<E: Env> Stream<E> {
                 Wake::Stopped => return Err(ApiError::STOPPED),
                 Wake::Abandoned => return Ok(()),
                 Wake::Request(None) => self.requests = None,
-                Wake::Request(Some(request)) => self.on_request(request).await,
+                Wake::Request(Some(request)) => self.on_request(request).await?,
                 Wake::Responses => {}
                 Wake::Progress => {
                     self.api.inner.watches.hub().tick_progress(self.id);
@@ -161,61 +166,60 @@ impl<E: Env> Stream<E> {
         }
     }
 
-    async fn on_request(&self, request: pb::WatchRequest) {
+    /// Carries a request out behind everything that was applied here before: what was answered to
+    /// anybody is past for a watch that begins now (W17).
+    async fn on_request(&self, request: pb::WatchRequest) -> Result<(), ApiError> {
         use pb::watch_request::RequestUnion;
         let watches = &self.api.inner.watches;
         match request.request_union {
             Some(RequestUnion::CreateRequest(create)) => {
                 let wanted_id = create.watch_id;
                 let spec = spec(create);
+                let permitted = self.permit(&spec).await;
+                self.catch_up().await?;
                 // A refusal is queued as a response.
-                match self.permit(&spec).await {
+                match permitted {
                     Ok(()) => drop(watches.hub().create(self.id, wanted_id, spec)),
-                    Err(error) => watches.hub().refuse(self.id, error),
+                    Err(error) if error == ApiError::STOPPED => return Err(error),
+                    Err(error) => watches.hub().refuse(self.id, forbidden(&error)),
                 }
                 watches.may_serve();
             }
             Some(RequestUnion::CancelRequest(cancel)) => {
+                self.catch_up().await?;
                 watches.hub().cancel(self.id, cancel.watch_id);
             }
             Some(RequestUnion::ProgressRequest(_)) => {
+                self.catch_up().await?;
                 watches.hub().request_progress(self.id);
             }
             None => {}
+        }
+        Ok(())
+    }
+
+    /// Waits until the hub, which follows the applier, was told of what the published view shows.
+    async fn catch_up(&self) -> Result<(), ApiError> {
+        let inner = &self.api.inner;
+        let revision = inner.views.peek(|view| view.keys.revision());
+        tokio::select! {
+            biased;
+            () = inner.watches.reached(revision) => Ok(()),
+            () = inner.shared.wait_stopped() => Err(ApiError::STOPPED),
         }
     }
 
     /// Whether the stream's caller may watch a range now; a watch that exists is not ended when
     /// its right is.
-    async fn permit(&self, spec: &WatchSpec) -> Result<(), CreateError> {
+    async fn permit(&self, spec: &WatchSpec) -> Result<(), ApiError> {
         // Refused for itself, before anybody is asked who he is.
         if spec.start_revision < 0 {
             return Ok(());
         }
-        let checked = match self.api.identify(&self.caller).await {
-            Ok(who) => {
-                let identity = Principal::identity(who.as_ref());
-                let (key, range_end) = spec.range.bounds();
-                let checked = check_range(&self.api.auth(), identity, key, range_end);
-                checked.map_err(ApiError::from)
-            }
-            Err(error) => Err(error),
-        };
-        checked.map_err(|error| {
-            CreateError::Forbidden(match error {
-                error if error == ApiError::INVALID_AUTH_TOKEN => {
-                    "rpc error: code = Unauthenticated desc = etcdserver: invalid auth token"
-                }
-                error if error == ApiError::AUTH_OLD_REVISION => {
-                    "rpc error: code = InvalidArgument desc = etcdserver: \
-                     revision of auth store is old"
-                }
-                error if error == ApiError::USER_EMPTY => {
-                    "rpc error: code = InvalidArgument desc = etcdserver: user name is empty"
-                }
-                _ => "rpc error: code = PermissionDenied desc = etcdserver: permission denied",
-            })
-        })
+        let who = self.api.identify(&self.caller).await?;
+        let identity = Principal::identity(who.as_ref());
+        let (key, range_end) = spec.range.bounds();
+        Ok(check_range(&self.api.auth(), identity, key, range_end)?)
     }
 
     /// Sends what is queued; false when nobody takes it any more.

@@ -75,7 +75,8 @@ impl Clock {
         let Some(timer) = self.timers.get_mut(&id) else { return };
         timer.remaining_seconds = remaining_seconds;
         if remaining_seconds > 0 {
-            timer.checkpoint.flight = None;
+            // One that is not yet handed over is another, and a renewal has to wait for it still.
+            timer.checkpoint.flight.take_if(|flight| flight.is_sent);
         }
         self.schedule_checkpoint(id, now);
     }
@@ -224,6 +225,17 @@ mod tests {
         assert_eq!(renewed(&lessor, 301), Some(clearing));
         lessor.cleared(LeaseId(1), clearing);
         assert_eq!(renewed(&lessor, 302), None);
+    }
+
+    #[test]
+    fn an_earlier_checkpoint_that_comes_leaves_a_later_one_on_its_way() {
+        let lessor = leader();
+        let first = lessor.take_checkpoints(at(300), 9).expect("it leads").1;
+        lessor.sent(&first);
+        let second = lessor.take_checkpoints(at(600), 9).expect("it leads").1;
+        assert_eq!(second.len(), 1);
+        applied(&lessor, 3300, 601);
+        assert_eq!(lessor.renew(LeaseId(1), at(601)), Renewal::Busy, "not handed over yet");
     }
 
     #[test]

@@ -29,8 +29,8 @@ impl Auth {
         if self.is_enabled() {
             return Ok(());
         }
-        let root = self.user(ROOT_USER).ok_or(AuthError::RootUserMissing)?;
-        if !root.roles.iter().any(|role| role == ROOT_ROLE) {
+        self.user(ROOT_USER).ok_or(AuthError::RootUserMissing)?;
+        if !self.has_role(ROOT_USER, ROOT_ROLE) {
             return Err(AuthError::RootRoleMissing);
         }
         self.switch(true, log);
@@ -161,13 +161,7 @@ impl Auth {
         }
         self.roles.remove(name).ok_or(AuthError::RoleNotFound)?;
         log.push(record::role_gone(name));
-        let holders: Vec<authpb::User> = self
-            .users
-            .values()
-            .filter(|account| account.user.roles.iter().any(|role| role == name))
-            .map(|account| account.user.clone())
-            .collect();
-        for mut user in holders {
+        for mut user in self.holders(name) {
             take_role(&mut user, name);
             self.put_user(user, log);
         }

@@ -65,7 +65,6 @@ fn authenticate<B: Backend>(
     let token = format!("{}.{}", request.simple_token, machine.applied.0.get());
     let user = request.name.clone();
     let reply = Reply::Auth(AuthReply::Authenticated {
-        user: user.clone(),
         simple_token: token.clone(),
         revision: machine.auth.revision(),
     });

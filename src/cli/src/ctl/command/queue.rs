@@ -233,8 +233,9 @@ impl KeyWatch<'_> {
             if answer.canceled {
                 return None;
             }
-            if !answer.events.is_empty() {
-                self.create.start_revision = revision(&answer.header) + 1;
+            // Not behind the header: while a watch catches up, more may follow below it.
+            if let Some(kv) = answer.events.last().and_then(|event| event.kv.as_ref()) {
+                self.create.start_revision = kv.mod_revision + 1;
                 return Some(answer);
             }
         }

@@ -49,7 +49,7 @@ fn control(response: &Response) -> (pb::WatchResponse, i64) {
         Response::Created { watch_id, revision } => {
             (pb::WatchResponse { watch_id, created: true, ..empty }, revision)
         }
-        Response::Refused { error, revision } => {
+        Response::Refused { ref error, revision } => {
             let cancel_reason = error.reason().to_string();
             let refused = pb::WatchResponse {
                 watch_id: -1,
