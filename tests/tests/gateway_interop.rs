@@ -1,5 +1,5 @@
 //! The same HTTP requests go to a real etcd and to Cairn: status, headers that mean something, and
-//! every line of JSON have to be equal. What may differ is named in `normalised`.
+//! every line of JSON have to be equal. What may differ is named in `normalise`.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

@@ -24,7 +24,7 @@ const UNFINISHED: [&str; 6] = [
 ];
 
 /// Which crates of this workspace each crate may use.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 16] = [
     ("base", &[]),
     ("proto", &[]),
     ("raft", &["base"]),
@@ -35,8 +35,9 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("model", &["base", "proto"]),
     ("state", &["base", "proto", "mvcc", "watch"]),
     ("node", &["base", "proto", "raft", "wal", "bbolt", "mvcc", "watch", "state"]),
-    ("server", &["base", "proto", "raft", "wal", "bbolt", "mvcc", "watch", "state", "node"]),
-    ("cli", &["base", "proto", "wal", "bbolt"]),
+    ("tls", &[]),
+    ("server", &["base", "proto", "raft", "wal", "bbolt", "mvcc", "watch", "state", "node", "tls"]),
+    ("cli", &["base", "proto", "wal", "bbolt", "tls"]),
     ("sim", &["base", "proto", "raft", "wal", "bbolt", "mvcc", "watch", "state", "node", "model"]),
     ("fuzz", &["base", "proto", "raft", "wal", "bbolt", "mvcc", "watch", "state", "node", "model"]),
     ("tests", &["base", "proto", "wal", "bbolt", "model", "cli"]),

@@ -5,13 +5,15 @@
 //! back. It knows no RPC by name; the bindings are read from the descriptors, so that whatever the
 //! router serves is served here.
 //!
-//! Promises: status codes, bodies and error texts are etcd's; one request holds a bounded amount
-//! of memory; large messages are mapped away from the runtime's threads; a client that goes away
-//! leaves nothing behind.
+//! Promises: status codes, bodies and error texts are etcd's; what a request sends holds a bounded
+//! amount of memory, while its answer is as large as what was asked for; large messages are mapped
+//! away from the runtime's threads; a client that goes away leaves nothing behind.
 
 mod answer;
 mod bindings;
+mod departure;
 mod json;
+mod mapping;
 mod metadata;
 mod reply;
 mod requests;
@@ -21,17 +23,17 @@ mod websocket;
 
 use std::sync::Arc;
 
-use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use node::Code;
 
 use bindings::{Binding, Bindings};
+use departure::Departure;
 use json::Limits;
 use metadata::Metadata;
-use reply::Reply;
+use reply::{Patience, Reply};
 use requests::Chunks;
 
 use crate::grpc::{Body, Kind, Router, Service, Status};
@@ -73,8 +75,8 @@ impl<S: Service> Gateway<S> {
             return websocket::upgrade(self.clone(), request, origin);
         }
         let (head, body) = request.into_parts();
-        let chunks: Chunks = body.into_data_stream().map_err(drop).boxed();
-        self.call(&head.method, head.uri.path(), &head.headers, chunks, origin).await
+        let sent = departure::watched(body.into_data_stream());
+        self.call(&head.method, head.uri.path(), &head.headers, sent, origin).await
     }
 
     async fn call(
@@ -82,7 +84,7 @@ impl<S: Service> Gateway<S> {
         method: &Method,
         path: &str,
         headers: &HeaderMap,
-        chunks: Chunks,
+        (chunks, departure): (Chunks, Departure),
         origin: &Arc<Origin>,
     ) -> Response<Body> {
         let Some(binding) = self.core.bindings.find(path) else {
@@ -91,7 +93,7 @@ impl<S: Service> Gateway<S> {
         if method != Method::POST {
             return answer::refusal(&Status::new(Code::Unimplemented, "Method Not Allowed"));
         }
-        let metadata = match Metadata::from_headers(headers) {
+        let Metadata { headers, deadline } = match Metadata::from_headers(headers) {
             Ok(metadata) => metadata,
             Err(status) => return answer::refusal(&status),
         };
@@ -104,27 +106,23 @@ impl<S: Service> Gateway<S> {
                 }
             }
         };
-        self.forward(binding, metadata, messages, origin).await
-    }
-
-    async fn forward(
-        &self,
-        binding: &Binding,
-        metadata: Metadata,
-        messages: BoxStream<'static, bytes::Bytes>,
-        origin: &Arc<Origin>,
-    ) -> Response<Body> {
-        let Metadata { headers, deadline } = metadata;
         let answering = self.core.router.call(binding.rpc, &headers, messages, origin);
-        let reply = match Reply::begin(Box::pin(answering), deadline).await {
-            Ok(reply) => reply,
-            Err(status) => return answer::refusal(&status),
-        };
-        match binding.kind {
-            Kind::Unary => answer::one(reply, &binding.output).await,
-            Kind::ServerStream | Kind::BidiStream => {
-                answer::lines(reply, binding.output.clone()).await
-            }
-        }
+        let patience = Patience { deadline, departure };
+        forward(binding, answering, patience).await
+    }
+}
+
+async fn forward(
+    binding: &Binding,
+    answering: impl Future<Output = Response<Body>>,
+    patience: Patience,
+) -> Response<Body> {
+    let reply = match Reply::begin(Box::pin(answering), patience).await {
+        Ok(reply) => reply,
+        Err(status) => return answer::refusal(&status),
+    };
+    match binding.kind {
+        Kind::Unary => answer::one(reply, &binding.output).await,
+        Kind::ServerStream | Kind::BidiStream => answer::lines(reply, binding.output.clone()).await,
     }
 }

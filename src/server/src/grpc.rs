@@ -26,6 +26,7 @@ mod tests;
 mod unary;
 
 pub use body::Body;
+pub(crate) use call::GATEWAY_MARK;
 pub use frame::{FrameError, Frames, HEAD_BYTES, frame};
 pub use gate::Gate;
 pub use method::{Kind, Method, Rpc};

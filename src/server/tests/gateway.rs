@@ -8,6 +8,8 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use support::json::Json;
 use support::{Member, Process};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
@@ -243,6 +245,94 @@ async fn a_watch_gives_a_line_at_a_time_and_ends_with_its_client() {
         assert!(began.elapsed() < Duration::from_secs(10), "watchers outlive their clients");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// A request that goes on after these pieces of its body, for ever.
+async fn unfinished(server: &Server, path: &str, pieces: &[&str]) -> TcpStream {
+    let address = ("127.0.0.1", server.member.client_port);
+    let mut socket = TcpStream::connect(address).await.expect("it accepts");
+    let mut text = format!("POST {path} HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n");
+    for piece in pieces {
+        text += &format!("{:x}\r\n{piece}\r\n", piece.len());
+    }
+    socket.write_all(text.as_bytes()).await.expect("it reads");
+    socket
+}
+
+/// Waits until a number of the server is this one.
+async fn until(what: &str, expected: u64, number: impl AsyncFn() -> u64) {
+    let began = std::time::Instant::now();
+    loop {
+        let found = number().await;
+        if found == expected {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{what}: {found}, not {expected}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_within_its_body_leaves_nothing_behind() {
+    let server = server(&[]).await;
+    let json = &server.json;
+    json.ok("/v3/lock/lock", json!({"name": "bG9jaw=="})).await;
+    let waiting = async || {
+        let keys = json!({"key": "bG9jay8=", "range_end": "bG9jazA=", "count_only": true});
+        let count = json.ok("/v3/kv/range", keys).await["count"].clone();
+        count.as_str().and_then(|count| count.parse().ok()).unwrap_or(0)
+    };
+    assert_eq!(waiting().await, 1, "the holder");
+    for pieces in [&[r#"{"name":"bG9jaw=="}"#][..], &[r#"{"name":"bG9jaw=="}"#, " more"]] {
+        let waiter = unfinished(&server, "/v3/lock/lock", pieces).await;
+        until("holder and waiter", 2, waiting).await;
+        drop(waiter);
+        until("the holder alone", 1, waiting).await;
+    }
+    let watchers = async || metric(&server, "etcd_debugging_mvcc_watcher_total").await;
+    let create = r#"{"create_request":{"key":"bm90aGluZw=="}}"#;
+    for pieces in [&[create][..], &[create, "{bad"], &[create, r#"{"create_request":1}"#]] {
+        let watch = unfinished(&server, "/v3/watch", pieces).await;
+        until("a watcher", 1, watchers).await;
+        drop(watch);
+        until("watchers that outlive their clients", 0, watchers).await;
+    }
+    let observed = "grpc_server_started_total{grpc_method=\"Observe\",\
+                    grpc_service=\"v3electionpb.Election\",grpc_type=\"server_stream\"}";
+    let canceled = "grpc_server_handled_total{grpc_code=\"Canceled\",grpc_method=\"Observe\",\
+                    grpc_service=\"v3electionpb.Election\",grpc_type=\"server_stream\"}";
+    let election = r#"{"name":"ZWxlY3Rpb24="}"#;
+    let observer = unfinished(&server, "/v3/election/observe", &[election]).await;
+    until("an observer", 1, async || metric(&server, observed).await).await;
+    drop(observer);
+    until("observers that left", 1, async || metric(&server, canceled).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_does_not_wait_for_the_rest_of_the_body() {
+    let server = server(&[]).await;
+    let mut socket = unfinished(&server, "/v3/kv/range", &[r#"{"key":"YQ=="}"#]).await;
+    for _ in 0..2 {
+        let answer = read_answer(&mut socket).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        // The rest comes late, and the connection is used again.
+        let next = "0\r\n\r\nPOST /v3/kv/range HTTP/1.1\r\nhost: h\r\n\
+                    transfer-encoding: chunked\r\n\r\ne\r\n{\"key\":\"YQ==\"}\r\n";
+        socket.write_all(next.as_bytes()).await.expect("it reads");
+    }
+}
+
+/// An answer up to the end of its JSON.
+async fn read_answer(socket: &mut TcpStream) -> String {
+    let mut answer = String::new();
+    while !answer.contains("}}") {
+        let mut piece = [0; 1024];
+        let read = tokio::time::timeout(Duration::from_secs(20), socket.read(&mut piece)).await;
+        let read = read.expect("it answers").expect("it is open");
+        assert!(read > 0, "it is closed after {answer:?}");
+        answer += str::from_utf8(&piece[..read]).expect("text");
+    }
+    answer
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -151,6 +151,21 @@ async fn say_secrets(member: &support::Member) {
     let authenticate = AuthenticateRequest { name: "root".into(), password: SECRET.into() };
     let refused = AuthClient::new(channel).authenticate(authenticate).await;
     assert!(refused.is_err(), "there are no users");
+    say_secrets_as_json(member).await;
+}
+
+/// What cannot be read is told to the client in words that quote it.
+async fn say_secrets_as_json(member: &support::Member) {
+    let json = support::json::Json::new(&member.client_url());
+    let put = json.post("/v3/kv/put", format!("{{\"lease\":\"{SECRET}\"}}")).await;
+    assert!(put.text.contains(SECRET), "{put:?}");
+    for body in [
+        format!("{{\"create_request\":{{\"start_revision\":\"{SECRET}\"}}}}"),
+        format!("{{\"create_request\":{{}}}} {{\"{SECRET}\":{SECRET}"),
+    ] {
+        let headers = [("grpc-timeout", "300m")];
+        json.send("POST", "/v3/watch", &headers, body).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

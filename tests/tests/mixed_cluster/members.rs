@@ -209,8 +209,20 @@ impl Members {
         }
     }
 
+    /// Waits until a member has counted something. A snapshot is counted once its sender knows that
+    /// it was taken, which is a moment after its content can be read.
+    pub async fn counted(&self, name: &str, metric: &str) {
+        eventually(&format!("{name} counts no {metric}: it came by the log"), || async {
+            match self.metric(name, metric).await >= 1.0 {
+                true => Ok(()),
+                false => Err("0".into()),
+            }
+        })
+        .await;
+    }
+
     /// The sum of a metric of a member over its labels.
-    pub async fn metric(&self, name: &str, metric: &str) -> f64 {
+    async fn metric(&self, name: &str, metric: &str) -> f64 {
         let (url, metric) = (self.url(name), metric.to_owned());
         let read = move || {
             let address = url.trim_start_matches("http://");

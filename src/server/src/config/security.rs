@@ -58,7 +58,8 @@ fn path(values: &Values, name: &str) -> Option<PathBuf> {
     Some(values.text(name)).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-fn versions(values: &Values) -> suites::Versions {
+/// The versions of TLS that the flags leave.
+pub(super) fn versions(values: &Values) -> suites::Versions {
     match (values.text("tls-min-version").as_str(), values.text("tls-max-version").as_str()) {
         ("TLS1.3", _) => suites::Versions::Only13,
         (_, "TLS1.2") => suites::Versions::Only12,
@@ -69,34 +70,31 @@ fn versions(values: &Values) -> suites::Versions {
 /// Certificates that are given for an address that is served without TLS may be a mistake.
 pub(super) fn warn_of_plain_urls(values: &Values, warnings: &mut Vec<Warning>) {
     let client = ["listen-client-urls", "listen-client-http-urls"];
-    let client: Vec<String> = client.iter().flat_map(|name| values.list(name)).collect();
-    let is_plain = |url: &&String| url.starts_with("http:") || url.starts_with("unix:");
-    for url in client.iter().filter(is_plain) {
-        let scheme = "scheme is http or unix while";
-        if has_files(values, "") {
+    warn_of_plain(values, &client, "", ("http or unix", &["http:", "unix:"]), warnings);
+    warn_of_plain(values, &["listen-peer-urls"], "peer-", ("HTTP", &["http:"]), warnings);
+}
+
+/// The same for the URLs of some flags; the names of its flags begin with `prefix`.
+fn warn_of_plain(
+    values: &Values,
+    flags: &[&str],
+    prefix: &str,
+    (plain, schemes): (&str, &[&str]),
+    warnings: &mut Vec<Warning>,
+) {
+    let is_plain = |url: &String| schemes.iter().any(|scheme| url.starts_with(scheme));
+    let urls = flags.iter().flat_map(|name| values.list(name)).filter(is_plain);
+    let client_auth = format!("{prefix}client-cert-auth");
+    for url in urls {
+        let scheme = format!("scheme is {plain} while");
+        if has_files(values, prefix) {
             let text =
                 format!("{scheme} key and cert files are present; ignoring key and cert files");
             warnings.push(Warning::new(&text, url.as_str()));
         }
-        if values.bool("client-cert-auth") {
+        if values.bool(&client_auth) {
             let text = format!(
-                "{scheme} --client-cert-auth is enabled; ignoring client cert auth for this URL"
-            );
-            warnings.push(Warning::new(&text, url.as_str()));
-        }
-    }
-    let peer = values.list("listen-peer-urls");
-    for url in peer.iter().filter(|url| url.starts_with("http:")) {
-        let scheme = "scheme is HTTP while";
-        if has_files(values, "peer-") {
-            let text =
-                format!("{scheme} key and cert files are present; ignoring key and cert files");
-            warnings.push(Warning::new(&text, url.as_str()));
-        }
-        if values.bool("peer-client-cert-auth") {
-            let text = format!(
-                "{scheme} --peer-client-cert-auth is enabled; ignoring client cert auth for this \
-                 URL"
+                "{scheme} --{client_auth} is enabled; ignoring client cert auth for this URL"
             );
             warnings.push(Warning::new(&text, url.as_str()));
         }

@@ -1,6 +1,7 @@
 //! What must hold between values before a start, in etcd's order and with its texts: deployment
 //! tools match them.
 
+use super::security;
 use super::url;
 use super::values::Values;
 use super::warning::Warning;
@@ -39,7 +40,7 @@ pub fn validate(
         return Err(format!("--compact-hash-check-time must be >0 (set to {set})"));
     }
     sizes(values, warnings);
-    tls(values)
+    tls(values, warnings)
 }
 
 fn fallback(values: &Values) -> Result<(), String> {
@@ -201,7 +202,7 @@ fn sizes(values: &Values, warnings: &mut Vec<Warning>) {
     }
 }
 
-fn tls(values: &Values) -> Result<(), String> {
+fn tls(values: &Values, warnings: &mut Vec<Warning>) -> Result<(), String> {
     let (min, max) = (values.text("tls-min-version"), values.text("tls-max-version"));
     for version in [&min, &max] {
         if !TLS_VERSIONS.contains(&version.as_str()) {
@@ -217,5 +218,13 @@ fn tls(values: &Values) -> Result<(), String> {
     if min == "TLS1.3" && !suites.is_empty() {
         return Err("cipher suites cannot be configured when only TLS1.3 is enabled".into());
     }
-    suites::check(&suites)
+    suites::check(&suites)?;
+    suites::check_usable(security::versions(values), &suites)?;
+    let not_offered = suites::not_offered(&suites);
+    if !not_offered.is_empty() {
+        let text =
+            "cipher suites without forward secrecy or authenticated encryption are not offered";
+        warnings.push(Warning::new(text, not_offered.join(",")));
+    }
+    Ok(())
 }

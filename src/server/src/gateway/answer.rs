@@ -9,6 +9,7 @@ use node::Code;
 use prost_reflect::MessageDescriptor;
 
 use super::json::{json_from_message, line_of_error, status_json};
+use super::mapping::mapped;
 use super::reply::Reply;
 use crate::grpc::{Body, Status};
 
@@ -16,9 +17,6 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// What of gRPC's own headers the gateway passes on.
 const GRPC_CONTENT_TYPE: HeaderName = HeaderName::from_static("grpc-metadata-content-type");
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
-
-/// An answer that is mapped at once; what is larger would hold up a thread of the runtime.
-const INLINE_BYTES_MAX: usize = 128 << 10;
 
 /// An error as the whole answer.
 pub(super) fn refusal(status: &Status) -> Response<Body> {
@@ -38,7 +36,7 @@ pub(super) async fn one(mut reply: Reply, output: &MessageDescriptor) -> Respons
         Ok(None) => return refusal(&Status::new(Code::Internal, "empty response")),
         Err(status) => return refusal(&status),
     };
-    match mapped(message, output, "", "").await {
+    match text(message, output, "", "").await {
         Ok(text) => {
             let mut response = json(StatusCode::OK, text);
             response.headers_mut().insert(GRPC_CONTENT_TYPE, GRPC);
@@ -103,22 +101,17 @@ fn boxed(lines: Lines) -> Body {
 }
 
 async fn line(message: Bytes, output: &MessageDescriptor) -> Result<Bytes, Status> {
-    mapped(message, output, "{\"result\":", "}\n").await
+    text(message, output, "{\"result\":", "}\n").await
 }
 
-async fn mapped(
+async fn text(
     message: Bytes,
     output: &MessageDescriptor,
     before: &'static str,
     after: &'static str,
 ) -> Result<Bytes, Status> {
-    if message.len() <= INLINE_BYTES_MAX {
-        return json_from_message(message, output, before, after);
-    }
     let output = output.clone();
-    let mapping = move || json_from_message(message, &output, before, after);
-    let mapped = tokio::task::spawn_blocking(mapping).await;
-    mapped.unwrap_or_else(|error| Err(Status::new(Code::Internal, error.to_string())))
+    mapped(message.len(), move || json_from_message(message, &output, before, after)).await
 }
 
 fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {

@@ -80,6 +80,8 @@ fn posted_to(rule: &DynamicMessage) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use prost_reflect::{Kind, MessageDescriptor};
+
     use super::Bindings;
     use crate::grpc::Rpc;
 
@@ -106,5 +108,32 @@ mod tests {
             assert_eq!(bindings.find(path).map(|binding| binding.rpc), Some(rpc), "{path}");
         }
         assert!(bindings.find("/v3/kv/range/").is_none());
+    }
+
+    /// What requests do not have, the mapping from JSON does not know.
+    #[test]
+    fn no_request_has_a_map_a_group_or_a_broken_number() {
+        let bindings = Bindings::of_descriptors();
+        let mut waiting: Vec<MessageDescriptor> =
+            bindings.0.values().map(|binding| binding.input.clone()).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(message) = waiting.pop() {
+            if !seen.insert(message.full_name().to_owned()) {
+                continue;
+            }
+            for field in message.fields() {
+                let name = field.full_name();
+                assert!(!field.is_map(), "{name} is a map");
+                assert!(!field.is_group(), "{name} is a group");
+                match field.kind() {
+                    Kind::Float | Kind::Double => panic!("{name} is a broken number"),
+                    Kind::Message(message) => waiting.push(message),
+                    _ => {}
+                }
+            }
+        }
+        for within in ["etcdserverpb.RequestOp", "authpb.Permission", "authpb.UserAddOptions"] {
+            assert!(seen.contains(within), "{within} was not looked at: {seen:?}");
+        }
     }
 }

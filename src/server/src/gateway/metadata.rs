@@ -1,5 +1,6 @@
-//! From HTTP headers to the metadata of a call, as grpc-gateway does it: permanent headers with a
-//! prefix, `Grpc-Metadata-` without it, `Authorization` as it is.
+//! From HTTP headers to the metadata of a call, as grpc-gateway does it: those that begin with
+//! `Grpc-Metadata-` without that, `Authorization` as it is. Of what grpc-gateway passes on beside
+//! them, only the mark of its calls says anything to the router.
 
 use std::time::Duration;
 
@@ -7,41 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use node::Code;
 use tokio::time::Instant;
 
-use crate::grpc::Status;
+use crate::grpc::{GATEWAY_MARK, Status};
 
-/// Headers that keep their meaning behind the prefix.
-const PERMANENT: [&str; 24] = [
-    "accept",
-    "accept-charset",
-    "accept-language",
-    "accept-ranges",
-    "authorization",
-    "cache-control",
-    "content-type",
-    "cookie",
-    "date",
-    "expect",
-    "from",
-    "host",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-schedule-tag-match",
-    "if-unmodified-since",
-    "max-forwards",
-    "origin",
-    "pragma",
-    "referer",
-    "user-agent",
-    "via",
-    "warning",
-];
-const PREFIX: &str = "grpcgateway-";
 const OWN: &str = "grpc-metadata-";
-
-/// By this name a call is known to come from here: the name in its client's certificate is then
-/// not the name of a user.
-pub(crate) const MARK: HeaderName = HeaderName::from_static("grpcgateway-accept");
 
 /// Metadata that a client may not set: they are the protocol's.
 const RESERVED: [&str; 3] = ["content-type", "user-agent", "te"];
@@ -72,16 +41,13 @@ impl Metadata {
                 metadata.append(name, value.clone());
             }
         }
-        metadata.entry(MARK).or_insert(HeaderValue::from_static("*/*"));
+        metadata.entry(GATEWAY_MARK).or_insert(HeaderValue::from_static("*/*"));
         Ok(Metadata { headers: metadata, deadline })
     }
 }
 
 /// The name under which a header is passed on.
 fn forwarded(name: &str) -> Option<HeaderName> {
-    if PERMANENT.contains(&name) {
-        return HeaderName::try_from(format!("{PREFIX}{name}")).ok();
-    }
     let own = name.strip_prefix(OWN)?;
     let reserved = own.starts_with("grpc-") || RESERVED.contains(&own);
     HeaderName::try_from(own).ok().filter(|_| !reserved)
@@ -118,7 +84,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue};
     use tokio::time::Instant;
 
-    use super::{MARK, Metadata};
+    use super::{GATEWAY_MARK, Metadata};
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let line = |(name, value): &(&'static str, &'static str)| {
@@ -139,11 +105,9 @@ mod tests {
         ]);
         let metadata = Metadata::from_headers(&headers).expect("no timeout").headers;
         assert_eq!(metadata["authorization"], "token");
-        assert_eq!(metadata["grpcgateway-authorization"], "token");
-        assert_eq!(metadata["grpcgateway-content-type"], "application/json");
         assert_eq!(metadata["hasleader"], "true");
-        assert_eq!(metadata[MARK], "*/*");
-        assert_eq!(metadata.len(), 5, "{metadata:?}");
+        assert_eq!(metadata[GATEWAY_MARK], "*/*");
+        assert_eq!(metadata.len(), 3, "{metadata:?}");
     }
 
     #[test]

@@ -6,52 +6,67 @@ use bytes::Bytes;
 use http::Response;
 use http_body_util::BodyExt;
 use node::Code;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
+use super::departure::Departure;
 use crate::grpc::{Body, Frames, Status};
 
 /// The messages of one answer and how it ends.
 pub(super) struct Reply {
+    answer: Answer,
+    patience: Patience,
+}
+
+/// What the router answered.
+struct Answer {
     body: Body,
     frames: Frames,
     /// How it ends, once that is known.
     status: Option<Status>,
-    deadline: Option<Instant>,
+}
+
+/// How long a client waits.
+pub(super) struct Patience {
+    /// When it gives up.
+    pub(super) deadline: Option<Instant>,
+    /// Whether it has left.
+    pub(super) departure: Departure,
 }
 
 impl Reply {
     /// Waits for the answer to begin.
     ///
     /// # Errors
-    /// The deadline passed first.
+    /// The client does not wait for it.
     pub(super) async fn begin(
         answering: Pin<Box<impl Future<Output = Response<Body>>>>,
-        deadline: Option<Instant>,
+        mut patience: Patience,
     ) -> Result<Reply, Status> {
-        let response = by(deadline, answering).await?;
+        let response = patience.wait(answering).await?;
         let status = Status::read(response.headers());
         let body = response.into_body();
         // The router's answers are as large as they are.
         let frames = Frames::new(u32::MAX as usize);
-        Ok(Reply { body, frames, status, deadline })
+        Ok(Reply { answer: Answer { body, frames, status }, patience })
     }
 
     /// The next message; `None` at an end in good order.
     ///
     /// # Errors
-    /// The call failed, or the deadline has passed.
+    /// The call failed, or the client waits no longer.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Status> {
-        let deadline = self.deadline;
-        match by(deadline, self.advance()).await {
+        match self.patience.wait(self.answer.next()).await {
             Ok(message) => message,
             Err(status) => {
-                self.status = Some(status.clone());
+                self.answer.status = Some(status.clone());
                 Err(status)
             }
         }
     }
+}
 
-    async fn advance(&mut self) -> Result<Option<Bytes>, Status> {
+impl Answer {
+    async fn next(&mut self) -> Result<Option<Bytes>, Status> {
         loop {
             let message = self.frames.next().map_err(Status::from)?;
             if message.is_some() {
@@ -78,14 +93,28 @@ impl Reply {
     }
 }
 
-async fn by<T>(deadline: Option<Instant>, waiting: impl Future<Output = T>) -> Result<T, Status> {
-    let Some(deadline) = deadline else { return Ok(waiting.await) };
-    let passed = |_| Status::new(Code::DeadlineExceeded, "context deadline exceeded");
-    // One that has passed is not let try, so that nothing is done for it.
-    if deadline <= Instant::now() {
-        return Err(passed(()));
+impl Patience {
+    async fn wait<T>(&mut self, waiting: impl Future<Output = T>) -> Result<T, Status> {
+        let Patience { deadline, departure } = self;
+        let passed = || Status::new(Code::DeadlineExceeded, "context deadline exceeded");
+        // One that has passed is not let try, so that nothing is done for it.
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(passed());
+        }
+        tokio::select! {
+            biased;
+            done = waiting => Ok(done),
+            () = departure.noticed() => Err(Status::new(Code::Canceled, "context canceled")),
+            () = passes(*deadline) => Err(passed()),
+        }
     }
-    timeout_at(deadline, waiting).await.map_err(|_| passed(()))
+}
+
+async fn passes(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn cut_off() -> Status {

@@ -8,13 +8,11 @@ use prost::Message;
 use prost_reflect::MessageDescriptor;
 
 use super::json::{Limits, Values, message_from_json};
+use super::mapping::mapped;
 use crate::grpc::Status;
 
 /// The pieces of a body, until it ends or breaks.
 pub(super) type Chunks = BoxStream<'static, Result<Bytes, ()>>;
-
-/// JSON that is mapped at once; what is larger would hold up a thread of the runtime.
-const INLINE_BYTES_MAX: usize = 128 << 10;
 
 /// The request of a call that has one: the first value of the body, or an empty message if there
 /// is none. What follows is not looked at.
@@ -29,7 +27,7 @@ pub(super) async fn only(
     let mut pending = Pending::new(chunks, limits);
     let Some(value) = pending.next().await? else { return Ok(Bytes::new()) };
     let message = encoded(value, descriptor).await?;
-    pending.pass_over_rest(limits.json_bytes).await;
+    pending.pass_over_rest(limits);
     Ok(message)
 }
 
@@ -41,7 +39,7 @@ pub(super) fn all(
     limits: Limits,
 ) -> BoxStream<'static, Bytes> {
     let state = (Pending::new(chunks, limits), descriptor);
-    let next = |(mut pending, descriptor): (Pending, MessageDescriptor)| async move {
+    let next = move |(mut pending, descriptor): (Pending, MessageDescriptor)| async move {
         let message = match pending.next().await {
             Ok(Some(value)) => encoded(value, &descriptor).await,
             Ok(None) => return None,
@@ -50,7 +48,9 @@ pub(super) fn all(
         match message {
             Ok(message) => Some((message, (pending, descriptor))),
             Err(status) => {
-                tracing::debug!(reason = %status.text, "a request of a stream cannot be read");
+                // Its text may quote what the client sent.
+                tracing::debug!(code = status.code, "a request of a stream cannot be read");
+                pending.pass_over_rest(limits);
                 None
             }
         }
@@ -92,28 +92,31 @@ impl Pending {
         }
     }
 
-    /// Reads on, so that the connection can be used again, unless too much follows or it has not
-    /// come yet: the answer does not wait for that.
-    async fn pass_over_rest(&mut self, bytes_max: usize) {
-        let mut passed = 0;
-        while let Some(Some(Ok(chunk))) = self.chunks.next().now_or_never() {
-            passed += chunk.len();
-            if passed > bytes_max {
-                return;
-            }
+    /// Reads on, unless too much follows, so that the connection can be used again and a client
+    /// that leaves is noticed. What has not come yet is read by a task of its own: the answer does
+    /// not wait for it.
+    fn pass_over_rest(self, limits: Limits) {
+        let mut passing = pass_over(self.chunks, limits.json_bytes).boxed();
+        if passing.as_mut().now_or_never().is_none() {
+            tokio::spawn(passing);
+        }
+    }
+}
+
+/// Reads to the end, but not beyond the first piece that makes it more than this.
+async fn pass_over(mut chunks: Chunks, bytes_max: usize) {
+    let mut passed = 0;
+    while let Some(Ok(chunk)) = chunks.next().await {
+        passed += chunk.len();
+        if passed > bytes_max {
+            return;
         }
     }
 }
 
 async fn encoded(value: Bytes, descriptor: &MessageDescriptor) -> Result<Bytes, Status> {
-    if value.len() <= INLINE_BYTES_MAX {
-        return map(&value, descriptor);
-    }
+    let length = value.len();
     let descriptor = descriptor.clone();
-    let mapped = tokio::task::spawn_blocking(move || map(&value, &descriptor)).await;
-    mapped.unwrap_or_else(|error| Err(Status::new(Code::Internal, error.to_string())))
-}
-
-fn map(value: &[u8], descriptor: &MessageDescriptor) -> Result<Bytes, Status> {
-    Ok(message_from_json(value, descriptor)?.encode_to_vec().into())
+    let mapping = move || Ok(message_from_json(&value, &descriptor)?.encode_to_vec().into());
+    mapped(length, mapping).await
 }

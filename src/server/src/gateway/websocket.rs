@@ -5,7 +5,9 @@
 //! the cookie `token`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
@@ -13,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -20,17 +23,22 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::Gateway;
+use super::departure::Departure;
 use crate::grpc::{Body, Service};
 use crate::http::error;
-use crate::listen::Origin;
+use crate::listen::{Origin, Stop};
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 const BEARER: &str = "Bearer";
 /// The cookie that holds a token.
 const TOKEN_COOKIE: &str = "token=";
-/// Messages of a client that wait for the call.
-const MESSAGES_WAITING_MAX: usize = 16;
+/// Messages of a client that wait for the call, each as large as a request may be.
+const MESSAGES_WAITING_MAX: usize = 1;
+/// How long a call may still answer at a stop; streams say in their last line why they end.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
+/// How long saying goodbye may take.
+const CLOSE: Duration = Duration::from_secs(1);
 
 /// Whether a request asks for a WebSocket.
 pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -73,17 +81,13 @@ pub(super) fn upgrade<S: Service>(
 struct Call {
     path: String,
     headers: HeaderMap,
+    /// Its place among the connections is that of the socket.
     origin: Arc<Origin>,
 }
 
-/// The headers of the call: only these three have a meaning.
+/// The headers of the call: only the token has a meaning.
 fn call_headers(headers: &HeaderMap) -> HeaderMap {
     let mut call = HeaderMap::new();
-    for name in [header::ORIGIN, header::REFERER] {
-        if let Some(value) = headers.get(&name) {
-            call.insert(name, value.clone());
-        }
-    }
     if let Some(Ok(token)) = token(headers).map(HeaderValue::try_from) {
         call.insert(header::AUTHORIZATION, token);
     }
@@ -115,44 +119,53 @@ async fn serve<S: Service>(gateway: Gateway<S>, upgraded: OnUpgrade, call: Call)
     let (pieces, chunks) = mpsc::channel(MESSAGES_WAITING_MAX);
     let stop = gateway.core.stop.clone();
     tokio::select! {
-        () = forward(source, pieces) => {}
+        biased;
         result = answer(&gateway, &call, chunks, &mut sink) => {
             if let Err(error) = result {
                 tracing::debug!(%error, path = call.path, "a WebSocket client cannot be answered");
             }
         }
-        () = stop.stopped() => {}
+        () = forward(source, pieces) => {}
+        () = patience_ends(stop) => {}
     }
-    // The client may be gone.
-    let _ = sink.close().await;
+    // The client may be gone, or not read.
+    let _ = timeout(CLOSE, sink.close()).await;
+}
+
+/// Returns when a call has had its time to answer after the stop.
+async fn patience_ends(stop: Stop) {
+    stop.stopped().await;
+    sleep(LAST_ANSWER).await;
 }
 
 /// Passes the client's messages on until it goes away.
 async fn forward(
     mut source: impl Stream<Item = Result<Message, Error>> + Unpin,
-    pieces: mpsc::Sender<Result<bytes::Bytes, ()>>,
+    pieces: mpsc::Sender<Result<Bytes, ()>>,
 ) {
     while let Some(Ok(message)) = source.next().await {
-        let mut piece = match message {
-            Message::Text(text) => text.as_bytes().to_vec(),
-            Message::Binary(bytes) => bytes.to_vec(),
+        let piece = match message {
+            Message::Text(text) => Bytes::from(text),
+            Message::Binary(bytes) => bytes,
             _ => continue,
         };
-        piece.push(b'\n');
-        // A call that reads no more may still answer.
-        let _ = pieces.send(Ok(piece.into())).await;
+        for piece in [piece, Bytes::from_static(b"\n")] {
+            // A call that reads no more may still answer.
+            let _ = pieces.send(Ok(piece)).await;
+        }
     }
 }
 
 async fn answer<S: Service>(
     gateway: &Gateway<S>,
     call: &Call,
-    chunks: mpsc::Receiver<Result<bytes::Bytes, ()>>,
+    chunks: mpsc::Receiver<Result<Bytes, ()>>,
     sink: &mut futures_util::stream::SplitSink<Socket, Message>,
 ) -> Result<(), Error> {
-    let chunks = ReceiverStream::new(chunks).boxed();
+    // Whoever forwards the client's messages notices that it leaves.
+    let sent = (ReceiverStream::new(chunks).boxed(), Departure::unseen());
     let Call { path, headers, origin } = call;
-    let response = gateway.call(&Method::POST, path, headers, chunks, origin).await;
+    let response = gateway.call(&Method::POST, path, headers, sent, origin).await;
     let mut body = response.into_body();
     while let Some(Ok(frame)) = body.frame().await {
         let Ok(data) = frame.into_data() else { continue };
@@ -162,3 +175,6 @@ async fn answer<S: Service>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

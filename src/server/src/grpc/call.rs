@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use node::auth::{Credentials, Token};
 use node::{ApiError, Caller, Code};
 use tokio::time::Instant;
@@ -13,6 +13,9 @@ use tokio::time::Instant;
 use super::method::Rpc;
 use crate::listen::Origin;
 use crate::metrics::Metrics;
+
+/// By this name of its metadata a call is known to come from the gateway.
+pub(crate) const GATEWAY_MARK: HeaderName = HeaderName::from_static("grpcgateway-accept");
 
 /// The metadata of one call.
 #[derive(Debug)]
@@ -49,9 +52,7 @@ fn credentials(headers: &HeaderMap, origin: &Origin) -> Credentials {
         return Credentials::Token(Token::new(token.to_str().unwrap_or_default()));
     }
     match &origin.common_name {
-        Some(name) if !headers.contains_key("grpcgateway-accept") => {
-            Credentials::CommonName(name.clone())
-        }
+        Some(name) if !headers.contains_key(GATEWAY_MARK) => Credentials::CommonName(name.clone()),
         _ => Credentials::Nobody,
     }
 }
@@ -132,7 +133,7 @@ mod tests {
         let cn = Origin { common_name: Some("cn".into()), ..Origin::default() };
         let read = |pairs: &[(&'static str, &'static str)], origin: &Origin| {
             let pairs = pairs.iter().map(|&(name, value)| {
-                (http::HeaderName::from_static(name), HeaderValue::from_static(value))
+                (HeaderName::from_static(name), HeaderValue::from_static(value))
             });
             credentials(&HeaderMap::from_iter(pairs), origin)
         };

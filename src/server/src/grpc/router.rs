@@ -104,6 +104,15 @@ macro_rules! waiting {
     }};
 }
 
+/// Hands a call with many answers to the service's method of that name; learners answer it or not.
+macro_rules! server_stream {
+    ($router:ident, $call:ident, $method:ident, $for_learners:literal) => {
+        $router.server_stream($call, $for_learners, |service, caller, request| async move {
+            service.$method(&caller, request).await
+        })
+    };
+}
+
 impl<S: Service> Router<S> {
     /// A server that calls `service` until `stop`.
     #[must_use]
@@ -212,24 +221,9 @@ impl<S: Service> Router<S> {
             Rpc::Campaign => waiting!(self, call, campaign).await,
             Rpc::Proclaim => unary!(self, call, proclaim).await,
             Rpc::Leader => unary!(self, call, leader).await,
-            Rpc::Observe => self.observe(call).await,
+            Rpc::Observe => server_stream!(self, call, observe, false).await,
             Rpc::Resign => unary!(self, call, resign).await,
             Rpc::Downgrade => unary!(self, call, downgrade).await,
-            rpc if rpc.is_auth() => self.answer_auth(call).await,
-            Rpc::RangeStream => self.range_stream(call).await,
-            Rpc::Watch => self.watch(call).await,
-            Rpc::LeaseKeepAlive => self.lease_keep_alive(call).await,
-            Rpc::Snapshot => self.snapshot(call).await,
-            Rpc::HealthCheck => self.health_check(call).await,
-            Rpc::HealthList => self.health_list(call).await,
-            Rpc::HealthWatch => self.health_watch(call).await,
-            Rpc::Reflect | Rpc::ReflectAlpha => self.reflect(call).await,
-            unbuilt => call.refuse(unbuilt_status(unbuilt)),
-        }
-    }
-
-    async fn answer_auth(&self, call: Call) -> Response<Body> {
-        match call.rpc {
             Rpc::AuthEnable => unary!(self, call, auth_enable).await,
             Rpc::AuthDisable => unary!(self, call, auth_disable).await,
             Rpc::AuthStatus => unary!(self, call, auth_status).await,
@@ -247,7 +241,17 @@ impl<S: Service> Router<S> {
             Rpc::RoleDelete => unary!(self, call, role_delete).await,
             Rpc::RoleGrantPermission => unary!(self, call, role_grant_permission).await,
             Rpc::RoleRevokePermission => unary!(self, call, role_revoke_permission).await,
-            unbuilt => call.refuse(unbuilt_status(unbuilt)),
+            Rpc::RangeStream => server_stream!(self, call, range_stream, false).await,
+            Rpc::Watch => self.watch(call).await,
+            Rpc::LeaseKeepAlive => self.lease_keep_alive(call).await,
+            Rpc::Snapshot => server_stream!(self, call, snapshot, true).await,
+            Rpc::HealthCheck => self.health_check(call).await,
+            Rpc::HealthList => self.health_list(call).await,
+            Rpc::HealthWatch => self.health_watch(call).await,
+            Rpc::Reflect | Rpc::ReflectAlpha => self.reflect(call).await,
+            Rpc::Range | Rpc::Put | Rpc::Txn => {
+                unreachable!("{:?} is frequent: it is answered without a box", call.rpc)
+            }
         }
     }
 
@@ -259,10 +263,4 @@ impl<S: Service> Router<S> {
         )
         .await
     }
-}
-
-fn unbuilt_status(rpc: Rpc) -> Status {
-    let method = rpc.method();
-    let text = format!("{}.{} is not implemented yet", method.service, method.name);
-    Status::new(Code::Unimplemented, text)
 }

@@ -7,9 +7,8 @@
 
 use http::Response;
 use node::{Answer, Caller};
+use prost::Message;
 use proto::etcdserverpb as pb;
-use proto::grpc::health::v1 as health_pb;
-use proto::v3electionpb as epb;
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::Body;
@@ -42,57 +41,39 @@ struct Opening {
 }
 
 impl<S: Service> Router<S> {
-    pub(super) async fn range_stream(&self, mut call: Call) -> Response<Body> {
-        let request = match self.admit(&call, false) {
-            Ok(()) => call.requests.only::<pb::RangeRequest>().await,
+    /// Asks the gate, receives the request and begins to answer; what ends the answers counts from
+    /// then on.
+    pub(super) async fn server_stream<M, Run, Running>(
+        &self,
+        mut call: Call,
+        for_learners: bool,
+        run: Run,
+    ) -> Response<Body>
+    where
+        M: Message + Default,
+        Run: FnOnce(S, Caller, M) -> Running + Send,
+        Running: Future<Output = Answers> + Send,
+    {
+        let request = match self.admit(&call, for_learners) {
+            Ok(()) => call.requests.only::<M>().await,
             Err(status) => Err(status),
         };
-        match request {
-            Ok(request) => {
-                let answers = self.core.service.range_stream(&call.metadata.caller, request).await;
-                self.open_server_stream(call, answers)
-            }
-            Err(status) => call.refuse(status),
-        }
+        let request = match request {
+            Ok(request) => request,
+            Err(status) => return call.refuse(status),
+        };
+        let caller = call.metadata.caller.clone();
+        let answers = match run(self.core.service.clone(), caller, request).await {
+            Ok(answers) => answers,
+            Err(error) => return call.refuse(error.into()),
+        };
+        let Call { rpc, metadata, meter, .. } = call;
+        self.open(Opening { rpc, metadata, meter, answers, requests: None })
     }
 
-    pub(super) async fn snapshot(&self, mut call: Call) -> Response<Body> {
-        let request = match self.admit(&call, true) {
-            Ok(()) => call.requests.only::<pb::SnapshotRequest>().await,
-            Err(status) => Err(status),
-        };
-        match request {
-            Ok(request) => {
-                let answers = self.core.service.snapshot(&call.metadata.caller, request).await;
-                self.open_server_stream(call, answers)
-            }
-            Err(status) => call.refuse(status),
-        }
-    }
-
-    pub(super) async fn observe(&self, mut call: Call) -> Response<Body> {
-        let request = match self.admit(&call, false) {
-            Ok(()) => call.requests.only::<epb::LeaderRequest>().await,
-            Err(status) => Err(status),
-        };
-        match request {
-            Ok(request) => {
-                let answers = self.core.service.observe(&call.metadata.caller, request).await;
-                self.open_server_stream(call, answers)
-            }
-            Err(status) => call.refuse(status),
-        }
-    }
-
-    pub(super) async fn health_watch(&self, mut call: Call) -> Response<Body> {
-        let request = match self.admit(&call, false) {
-            Ok(()) => call.requests.only::<health_pb::HealthCheckRequest>().await,
-            Err(status) => Err(status),
-        };
-        match request {
-            Ok(request) => self.open_server_stream(call, Ok(health::watch(&request))),
-            Err(status) => call.refuse(status),
-        }
+    pub(super) async fn health_watch(&self, call: Call) -> Response<Body> {
+        let watch = |_, _, request| async move { Ok(health::watch(&request)) };
+        self.server_stream(call, false, watch).await
     }
 
     pub(super) async fn watch(&self, call: Call) -> Response<Body> {
@@ -128,16 +109,6 @@ impl<S: Service> Router<S> {
         let Call { rpc, metadata, requests, meter, .. } = call;
         let pump = pump(async move { (reflect_all(requests, &reflected).await, reflected) });
         self.open(Opening { rpc, metadata, meter, answers, requests: Some(pump) })
-    }
-
-    fn open_server_stream(&self, call: Call, answers: Answers) -> Response<Body> {
-        match answers {
-            Ok(answers) => {
-                let Call { rpc, metadata, meter, .. } = call;
-                self.open(Opening { rpc, metadata, meter, answers, requests: None })
-            }
-            Err(error) => call.refuse(error.into()),
-        }
     }
 
     fn open(&self, opening: Opening) -> Response<Body> {

@@ -140,7 +140,8 @@ pub async fn serve<X: Exchange>(
         loops.spawn(accept_all(listener, connection, Arc::clone(&places)));
     }
     while loops.join_next().await.is_some() {}
-    // Each connection holds a place and bounds its own drain; all places free means all closed.
+    // Each connection holds a place and bounds its own drain, and so does what it was upgraded to;
+    // all places free means all closed.
     let all = places.acquire_many(settings.connections_max).await;
     drop(all);
 }
@@ -163,8 +164,9 @@ async fn accept_all<X: Exchange>(
             next = next => next,
         };
         match accepted {
-            Ok((socket, origin)) => {
+            Ok((socket, mut origin)) => {
                 retry = RETRY_MIN;
+                origin.place = place.ok().map(Arc::new);
                 let (connection, tls) = (connection.clone(), listener.tls.clone());
                 tokio::spawn(async move {
                     match tls {
@@ -172,7 +174,6 @@ async fn accept_all<X: Exchange>(
                         // Boxed apart, so that plain connections do not pay for a handshake.
                         Some(tls) => Box::pin(connection.run_secured(&tls, socket, origin)).await,
                     }
-                    drop(place);
                 });
             }
             Err(error) => {

@@ -15,6 +15,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::limits::ListenSettings;
 use super::sniff::{Protocol, sniff};
@@ -38,6 +39,10 @@ pub struct Origin {
     pub common_name: Option<Arc<str>>,
     /// Whether the connection is encrypted.
     pub secure: bool,
+    /// The place that the connection takes among all: free again when nobody shares this any
+    /// more, which may be later than hyper is done, as with a WebSocket. `None` where none are
+    /// counted.
+    pub place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// What answers requests; cheap to clone.

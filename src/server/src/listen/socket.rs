@@ -15,12 +15,12 @@ use bytes::{Buf, Bytes};
 use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
 /// Bytes gathered before they are written even without a flush.
 const GATHERED_BYTES_MAX: usize = 32 << 10;
 
-/// An accepted socket.
+/// A socket, accepted or dialed.
 #[derive(Debug)]
 pub enum Socket {
     /// A TCP connection.

@@ -14,8 +14,7 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
 use super::net::Shared;
-use crate::listen::Coalesced;
-use crate::tls::Dialed;
+use crate::listen::{Coalesced, Socket};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,7 +53,7 @@ where
         };
         socket.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
         let socket = match &place.server_name {
-            None => Dialed::Plain(socket),
+            None => Socket::Tcp(socket),
             Some(name) => {
                 let secured = shared.settings.dialer.secure(socket, name).await;
                 secured.map_err(|error| unreachable(format!("{authority}: {error}")))?

@@ -1,5 +1,6 @@
 //! Members on real sockets of this machine.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 use super::{PeerPort, PeerSettings, TcpNet};
 use crate::listen::{ListenAddress, ListenSettings, Listener, StopSwitch, serve};
 use crate::metrics::{Metrics, ServerLabels};
-use crate::tls::Dialer;
+use crate::tls::{Dialer, Side, Store, TlsSettings};
 
 const CLUSTER: ClusterId = ClusterId(0xcafe);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,8 +41,10 @@ async fn member(id: u64, cluster: ClusterId, port: u16) -> Member {
     let address = ListenAddress::parse(&format!("http://127.0.0.1:{port}")).expect("an address");
     let listener = Listener::bind(&address, &settings).await.expect("a free port");
     let port = listener.port().expect("a port");
+    let store = Store::open(TlsSettings::without_files(Side::Peer), Path::new("/nowhere"));
+    let store = store.expect("it needs no files");
     let peer_settings = PeerSettings {
-        dialer: Dialer::default(),
+        dialer: Dialer::new(store),
         advertised_urls: vec![format!("http://127.0.0.1:{port}")],
         request_timeout: Duration::from_secs(5),
     };

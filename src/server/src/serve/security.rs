@@ -19,7 +19,7 @@ pub(super) struct Security {
 }
 
 /// Which port it is, as far as TLS differs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Port {
     Client,
     Metrics,
@@ -39,13 +39,13 @@ impl Security {
                     "cannot listen on TLS for {address}: KeyFile and CertFile are not presented"
                 ));
             }
-            Some(_) => Some(acceptor(&peer_store, most)?),
+            Some(_) => Some(acceptor(&peer_store, most, Port::Peer)?),
             None => None,
         };
         let (client, metrics) = match open_client(config)? {
             Some(store) => {
-                let metrics = Acceptor::new(Arc::clone(&store), most).with_address_check(true);
-                (Some(acceptor(&store, most)?), Some(Arc::new(metrics)))
+                let client = acceptor(&store, most, Port::Client)?;
+                (Some(client), Some(acceptor(&store, most, Port::Metrics)?))
             }
             None => (None, None),
         };
@@ -67,9 +67,11 @@ impl Security {
     }
 }
 
-fn acceptor(store: &Arc<Store>, most: usize) -> Result<Arc<Acceptor>, String> {
+fn acceptor(store: &Arc<Store>, most: usize, port: Port) -> Result<Arc<Acceptor>, String> {
     store.check_server()?;
-    Ok(Arc::new(Acceptor::new(Arc::clone(store), most)))
+    // Clients come from anywhere.
+    let checks_address = port != Port::Client;
+    Ok(Arc::new(Acceptor::new(Arc::clone(store), most, checks_address)))
 }
 
 fn secure(urls: &[String]) -> Option<&str> {

@@ -8,13 +8,11 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::names::{check_address, common_name};
 use super::pending::Pending;
 use super::reason;
-use super::settings::Side;
 use super::store::Store;
 use super::verifier::WHY;
 use crate::listen::Socket;
@@ -63,20 +61,13 @@ impl Refusal {
 }
 
 impl Acceptor {
-    /// Accepts with these files, at most `handshakes_max` at a time.
+    /// Accepts with these files, at most `handshakes_max` at a time. Certificates must belong to
+    /// the address that they are shown from where `checks_address` is true and the settings do not
+    /// turn that off.
     #[must_use]
-    pub fn new(store: Arc<Store>, handshakes_max: usize) -> Acceptor {
-        let is_peer = store.settings.side == Side::Peer;
-        let pending = Pending::new(handshakes_max);
-        Acceptor { store, pending, checks_address: false }.with_address_check(is_peer)
-    }
-
-    /// The same, with or without the check that a certificate belongs to the address that it is
-    /// shown from; settings may turn it off.
-    #[must_use]
-    pub fn with_address_check(self, checks: bool) -> Acceptor {
-        let checks_address = checks && !self.store.settings.skips_address_check;
-        Acceptor { checks_address, ..self }
+    pub fn new(store: Arc<Store>, handshakes_max: usize, checks_address: bool) -> Acceptor {
+        let checks_address = checks_address && !store.settings.skips_address_check;
+        Acceptor { store, pending: Pending::new(handshakes_max), checks_address }
     }
 
     /// Makes the handshake. `None` when the client was refused, which is in the log then.
@@ -146,10 +137,14 @@ impl Acceptor {
         if let (true, Some(leaf), Some(from)) = (self.checks_address, &leaf, from) {
             check_address(leaf, from.ip()).await.map_err(Refusal::silent)?;
         }
-        let is_user = self.store.settings.client_cert_auth;
-        let name = leaf.as_ref().filter(|_| is_user).and_then(common_name);
+        let name = match &leaf {
+            Some(leaf) if self.store.settings.client_cert_auth => {
+                common_name(leaf).map_err(Refusal::silent)?
+            }
+            _ => None,
+        };
         let common_name = name.filter(|name| !name.is_empty()).map(Arc::from);
-        Ok(Accepted { stream: Box::new(stream), common_name })
+        Ok(Accepted { stream: Box::new(stream.into()), common_name })
     }
 }
 

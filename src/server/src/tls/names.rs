@@ -1,6 +1,7 @@
 //! Names in certificates: the common name, and whether a certificate belongs to the address that
 //! it is shown from.
 
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustls::pki_types::CertificateDer;
@@ -8,11 +9,18 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::settings::quoted;
 
+fn malformed(error: impl Display) -> String {
+    format!("x509: malformed certificate ({error})")
+}
+
 /// The common name of a certificate's subject: the last one, as Go has it.
-pub(super) fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let name = parsed.subject().iter_common_name().last()?;
-    name.as_str().ok().map(str::to_owned)
+///
+/// # Errors
+/// The certificate, or the name, cannot be read.
+pub(super) fn common_name(certificate: &CertificateDer<'_>) -> Result<Option<String>, String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(malformed)?;
+    let name = parsed.subject().iter_common_name().last();
+    name.map(|name| name.as_str().map(str::to_owned)).transpose().map_err(malformed)
 }
 
 /// The alternative names of a certificate.
@@ -23,18 +31,22 @@ struct AlternativeNames {
 }
 
 impl AlternativeNames {
-    fn of(certificate: &CertificateDer<'_>) -> AlternativeNames {
+    fn of(certificate: &CertificateDer<'_>) -> Result<AlternativeNames, String> {
         let mut names = AlternativeNames::default();
-        let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return names };
-        let Ok(Some(extension)) = parsed.subject_alternative_name() else { return names };
-        for name in &extension.value.general_names {
+        let (_, parsed) = X509Certificate::from_der(certificate).map_err(malformed)?;
+        let extension = parsed.subject_alternative_name().map_err(malformed)?;
+        for name in extension.iter().flat_map(|extension| &extension.value.general_names) {
             match name {
                 GeneralName::DNSName(name) => names.dns.push((*name).to_owned()),
-                GeneralName::IPAddress(bytes) => names.addresses.extend(address(bytes)),
+                GeneralName::IPAddress(bytes) => {
+                    let address = address(bytes).ok_or_else(|| malformed("IP address"))?;
+                    names.addresses.push(address);
+                }
+                GeneralName::Invalid(..) => return Err(malformed("alternative name")),
                 _ => {}
             }
         }
-        names
+        Ok(names)
     }
 }
 
@@ -54,7 +66,7 @@ pub(super) async fn check_address(
     certificate: &CertificateDer<'_>,
     from: IpAddr,
 ) -> Result<(), String> {
-    let names = AlternativeNames::of(certificate);
+    let names = AlternativeNames::of(certificate)?;
     let from = from.to_canonical();
     if (names.addresses.is_empty() && names.dns.is_empty()) || names.addresses.contains(&from) {
         return Ok(());
@@ -125,6 +137,15 @@ mod tests {
         let error = checked(&["a.invalid"], "127.0.0.1").await.expect_err("nobody's name");
         let start = "tls: \"127.0.0.1\" does not match any of DNSNames [\"a.invalid\"] (lookup ";
         assert!(error.starts_with(start), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_cannot_be_read_belongs_to_no_address() {
+        let broken = CertificateDer::from(vec![0x30, 0]);
+        let error = check_address(&broken, IpAddr::from([127, 0, 0, 1])).await;
+        let error = error.expect_err("it says nothing");
+        assert!(error.starts_with("x509: malformed certificate ("), "{error}");
+        assert!(common_name(&broken).is_err());
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::CertificateRevocationListDer;
+use rustls::CertificateError;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 /// Serials, without leading zeros.
@@ -22,10 +22,15 @@ impl Revoked {
             revoked.add(file)?;
             return Ok(revoked);
         }
+        let mut is_empty = true;
         for list in CertificateRevocationListDer::pem_slice_iter(file) {
             revoked.add(&list.map_err(|error| format!("x509: malformed crl ({error})"))?)?;
+            is_empty = false;
         }
-        Ok(revoked)
+        match is_empty {
+            true => Err("x509: malformed crl (there is none in the file)".into()),
+            false => Ok(revoked),
+        }
     }
 
     fn add(&mut self, der: &[u8]) -> Result<(), String> {
@@ -36,16 +41,20 @@ impl Revoked {
         Ok(())
     }
 
-    /// Refuses a chain of which one certificate is on the list.
+    /// Refuses a chain of which one certificate is on the list, or has no serial that can be read:
+    /// what to tell the other side, and the log.
     pub(super) fn check<'a>(
         &self,
         chain: impl Iterator<Item = &'a CertificateDer<'a>>,
-    ) -> Result<(), String> {
+    ) -> Result<(), (CertificateError, String)> {
         for certificate in chain {
-            let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { continue };
+            let (_, parsed) = X509Certificate::from_der(certificate).map_err(|error| {
+                (CertificateError::BadEncoding, format!("x509: malformed certificate ({error})"))
+            })?;
             let serial = bare(parsed.raw_serial());
             if self.0.contains(&serial) {
-                return Err(format!("transport: certificate serial {} revoked", hex(&serial)));
+                let why = format!("transport: certificate serial {} revoked", hex(&serial));
+                return Err((CertificateError::Revoked, why));
             }
         }
         Ok(())
@@ -64,4 +73,32 @@ fn hex(bytes: &[u8]) -> String {
         let _infallible = write!(text, "{byte:02x}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_list_is_none() {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = CertificateParams::default().self_signed(&key).expect("a certificate");
+        let none = "x509: malformed crl (there is none in the file)";
+        let parsed = |file: &[u8]| Revoked::parse(&[file.to_vec()]);
+        assert_eq!(parsed(certificate.pem().as_bytes()), Err(none.into()));
+        assert_eq!(parsed(b"-----BEGIN"), Err(none.into()));
+        for file in [b"".as_slice(), b"text", certificate.der()] {
+            let error = parsed(file).expect_err("no list");
+            assert!(error.starts_with("x509: malformed crl ("), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_without_a_serial_that_can_be_read_is_refused() {
+        let broken = CertificateDer::from(vec![0x30, 0]);
+        let refused = Revoked::default().check(std::iter::once(&broken));
+        assert!(matches!(refused, Err((CertificateError::BadEncoding, _))), "{refused:?}");
+    }
 }

@@ -61,6 +61,29 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
+    /// Settings of one side without any file.
+    #[cfg(test)]
+    pub(crate) fn without_files(side: Side) -> TlsSettings {
+        TlsSettings {
+            side,
+            cert_file: None,
+            key_file: None,
+            client_cert_file: None,
+            client_key_file: None,
+            client_cert_auth: false,
+            trusted_ca_file: None,
+            crl_file: None,
+            allowed_cns: Vec::new(),
+            allowed_hostnames: Vec::new(),
+            skips_address_check: false,
+            auto: false,
+            validity_years: 1,
+            listen_urls: vec!["https://127.0.0.1:1".into(), "https://localhost:1".into()],
+            versions: Versions::Both,
+            cipher_suites: Vec::new(),
+        }
+    }
+
     /// Whether no certificate is given.
     #[must_use]
     pub fn is_empty(&self) -> bool {

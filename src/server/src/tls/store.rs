@@ -4,20 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use rustls::client::Resumption;
-use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ServerConfig};
+use tls::{Roots, Servers, pem};
 
-use super::material::certified_key;
 use super::provider::provider;
 use super::revoked::Revoked;
-use super::roots::Roots;
 use super::self_signed;
 use super::settings::TlsSettings;
-use super::verifier::{Anybody, Clients, Demands, Servers};
+use super::verifier::{Clients, Demands};
 use super::watched::Watched;
 
 /// What clients may speak within TLS.
@@ -56,6 +54,18 @@ impl Files {
     }
 }
 
+fn certified_key(
+    files: &[Vec<u8>],
+    provider: &CryptoProvider,
+) -> Result<Arc<CertifiedKey>, String> {
+    let [cert, key] = files else { return Err("a certificate needs two files".into()) };
+    pem::certified_key(cert, key, provider)
+}
+
+fn roots(files: &[Vec<u8>]) -> Result<Arc<Roots>, String> {
+    Roots::parse(files.first().map(Vec::as_slice).unwrap_or_default())
+}
+
 fn revoked(files: &[Vec<u8>]) -> Result<Arc<Revoked>, String> {
     Revoked::parse(files).map(Arc::new)
 }
@@ -81,7 +91,7 @@ impl Store {
         if !settings.is_empty() {
             settings.check()?;
         }
-        let provider = provider(&settings)?;
+        let provider = provider(&settings);
         let pair = |cert: &Option<PathBuf>, key: &Option<PathBuf>| match (cert, key) {
             (Some(cert), Some(key)) => {
                 let files = vec![cert.clone(), key.clone()];
@@ -93,7 +103,7 @@ impl Store {
             server: pair(&settings.cert_file, &settings.key_file)?,
             client: pair(&settings.client_cert_file, &settings.client_key_file)?,
             roots: match &settings.trusted_ca_file {
-                Some(path) => Some(Watched::open(vec![path.clone()], Roots::parse)?),
+                Some(path) => Some(Watched::open(vec![path.clone()], roots)?),
                 None => None,
             },
             revoked: match &settings.crl_file {
@@ -151,7 +161,7 @@ impl Store {
         let pair = |files: &[Vec<u8>]| certified_key(files, &self.provider);
         let (server, server_changed) = renewed(old.files.server.as_ref(), pair);
         let (client, client_changed) = renewed(old.files.client.as_ref(), pair);
-        let (roots, roots_changed) = renewed(old.files.roots.as_ref(), Roots::parse);
+        let (roots, roots_changed) = renewed(old.files.roots.as_ref(), roots);
         let (revoked, revoked_changed) = renewed(old.files.revoked.as_ref(), revoked);
         let mut version = Version::new(Files { server, client, roots, revoked });
         if !(server_changed || client_changed || roots_changed || revoked_changed) {
@@ -200,21 +210,38 @@ impl Store {
         Ok(config)
     }
 
-    /// What a client speaks TLS with.
-    pub(super) fn client_config(&self, version: &Version) -> Result<Arc<ClientConfig>, String> {
+    /// What a client speaks TLS with now. Made off the caller's thread: where no file says who is
+    /// trusted, the system's certificates are read, which takes a while.
+    pub(super) async fn dialing(self: &Arc<Store>) -> Result<Arc<ClientConfig>, String> {
+        let version = self.fresh().await;
+        if let Some(made) = version.client.get() {
+            return made.clone();
+        }
+        let store = Arc::clone(self);
+        let making = tokio::task::spawn_blocking(move || store.client_config(&version));
+        making.await.unwrap_or_else(|_| Err("the runtime is shutting down".into()))
+    }
+
+    fn client_config(&self, version: &Version) -> Result<Arc<ClientConfig>, String> {
         version.client.get_or_init(|| self.make_client_config(version).map(Arc::new)).clone()
     }
 
     fn make_client_config(&self, version: &Version) -> Result<ClientConfig, String> {
-        let verifier: Arc<dyn ServerCertVerifier> = match self.settings.auto {
-            true => Arc::new(Anybody(self.provider.signature_verification_algorithms)),
-            false => Arc::new(Servers::new(self.demands(version), &self.provider)?),
+        let servers = match self.settings.auto {
+            // Members whose certificates each generated for itself have nobody in common whom they
+            // trust.
+            true => Servers::anybody(&self.provider),
+            false => {
+                let demands = self.demands(version);
+                let roots = Arc::clone(&demands.roots);
+                Servers::trusting(roots, Box::new(demands), &self.provider)?
+            }
         };
         let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(self.settings.versions.list())
             .map_err(|error| error.to_string())?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(Arc::new(servers));
         let own = version.files.client.as_ref().or(version.files.server.as_ref());
         let mut config = match own {
             Some(pair) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(

@@ -96,8 +96,26 @@ pub fn check(names: &[String]) -> Result<(), String> {
     }
 }
 
+/// Refuses names of which none can be used with the only version that may be spoken.
+///
+/// # Errors
+/// Which they are, and what to name instead.
+pub fn check_usable(versions: Versions, names: &[String]) -> Result<(), String> {
+    let versions = versions.list();
+    let usable = |suite: &SupportedCipherSuite| versions.contains(&suite.version());
+    match chosen(rustls::crypto::ring::ALL_CIPHER_SUITES, names).iter().any(usable) {
+        true => Ok(()),
+        false => Err(format!(
+            "none of --cipher-suites can be used with TLS 1.2 ({}); name one with ECDHE and GCM \
+             or CHACHA20, or allow TLS1.3",
+            names.join(",")
+        )),
+    }
+}
+
 /// The named suites that are not offered here.
-pub(super) fn not_offered(names: &[String]) -> Vec<String> {
+#[must_use]
+pub fn not_offered(names: &[String]) -> Vec<String> {
     names.iter().filter(|name| NOT_OFFERED.contains(&name.as_str())).cloned().collect()
 }
 
@@ -132,6 +150,17 @@ mod tests {
         assert_eq!(check(&names(&all)), Ok(()));
         let error = Err("unexpected TLS cipher suite \"x\"".to_owned());
         assert_eq!(check(&names(&["TLS_AES_128_GCM_SHA256", "x"])), error);
+    }
+
+    #[test]
+    fn a_list_without_anything_for_the_only_version_is_refused() {
+        let useless = names(&["TLS_RSA_WITH_RC4_128_SHA", "TLS_AES_128_GCM_SHA256"]);
+        let error = check_usable(Versions::Only12, &useless).expect_err("nothing is left");
+        assert!(error.contains("(TLS_RSA_WITH_RC4_128_SHA,TLS_AES_128_GCM_SHA256)"), "{error}");
+        assert_eq!(check_usable(Versions::Both, &useless), Ok(()));
+        assert_eq!(check_usable(Versions::Only12, &[]), Ok(()));
+        let one = names(&["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]);
+        assert_eq!(check_usable(Versions::Only12, &one), Ok(()));
     }
 
     #[test]

@@ -8,29 +8,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::settings::{Side, TlsSettings};
 use super::store::Store;
-use super::suites::Versions;
-use super::{Accepted, Acceptor, Dialed, Dialer};
+use super::{Accepted, Acceptor, Dialer};
 use crate::listen::Socket;
 
 fn settings(side: Side) -> TlsSettings {
-    TlsSettings {
-        side,
-        cert_file: None,
-        key_file: None,
-        client_cert_file: None,
-        client_key_file: None,
-        client_cert_auth: false,
-        trusted_ca_file: None,
-        crl_file: None,
-        allowed_cns: Vec::new(),
-        allowed_hostnames: Vec::new(),
-        skips_address_check: false,
-        auto: false,
-        validity_years: 1,
-        listen_urls: vec!["https://127.0.0.1:1".into(), "https://localhost:1".into()],
-        versions: Versions::Both,
-        cipher_suites: Vec::new(),
-    }
+    TlsSettings::without_files(side)
 }
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
@@ -76,10 +58,11 @@ async fn meet(
     server: &Arc<Store>,
     client: Arc<Store>,
     host: &str,
-) -> (Option<Accepted>, Result<Dialed, String>) {
+) -> (Option<Accepted>, Result<Socket, String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
-    let acceptor = Acceptor::new(Arc::clone(server), 4);
+    let is_peer = server.settings.side == Side::Peer;
+    let acceptor = Acceptor::new(Arc::clone(server), 4, is_peer);
     let accepting = async {
         let (socket, from) = listener.accept().await.expect("it connects");
         acceptor.accept(Socket::Tcp(socket), Some(from)).await

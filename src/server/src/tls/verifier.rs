@@ -4,21 +4,17 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::client::verify_server_name;
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use tls::{Demand, Purpose, Roots};
 
 use super::names::common_name;
 use super::revoked::Revoked;
-use super::roots::Roots;
 
 tokio::task_local! {
     /// What the alert cannot say, for the log of this handshake.
@@ -34,19 +30,12 @@ pub(super) struct Demands {
     pub(super) allowed_hostnames: Vec<String>,
 }
 
-/// For what a certificate is used.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Client,
-    Server,
-}
-
-impl Demands {
+impl Demand for Demands {
     fn check(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Result<(), Error> {
         if let Some(revoked) = &self.revoked
-            && let Err(why) = revoked.check(std::iter::once(leaf).chain(rest))
+            && let Err((error, why)) = revoked.check(std::iter::once(leaf).chain(rest))
         {
-            return Err(explained(CertificateError::Revoked, why));
+            return Err(explained(error, why));
         }
         match self.allows(leaf)? {
             true => Ok(()),
@@ -56,11 +45,14 @@ impl Demands {
             )),
         }
     }
+}
 
+impl Demands {
     fn allows(&self, leaf: &CertificateDer<'_>) -> Result<bool, Error> {
         if !self.allowed_cns.is_empty() {
-            let name = common_name(leaf).unwrap_or_default();
-            return Ok(self.allowed_cns.contains(&name));
+            let name =
+                common_name(leaf).map_err(|why| explained(CertificateError::BadEncoding, why))?;
+            return Ok(name.is_some_and(|name| self.allowed_cns.contains(&name)));
         }
         if self.allowed_hostnames.is_empty() {
             return Ok(true);
@@ -71,28 +63,6 @@ impl Demands {
             name.is_ok_and(|name| verify_server_name(&leaf, &name).is_ok())
         };
         Ok(self.allowed_hostnames.iter().any(fits))
-    }
-
-    /// A certificate that is itself trusted needs no chain, but all the rest.
-    fn trusts_itself(&self, leaf: &CertificateDer<'_>, now: UnixTime, purpose: Purpose) -> bool {
-        let Ok((_, parsed)) = X509Certificate::from_der(leaf) else { return false };
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let validity = parsed.validity();
-        let is_valid =
-            (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&seconds);
-        let may = match parsed.extended_key_usage() {
-            Ok(Some(usage)) => {
-                let usage = usage.value;
-                usage.any
-                    || match purpose {
-                        Purpose::Client => usage.client_auth,
-                        Purpose::Server => usage.server_auth,
-                    }
-            }
-            Ok(None) => true,
-            Err(_) => false,
-        };
-        is_valid && may && self.roots.contain(leaf)
     }
 }
 
@@ -112,7 +82,7 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn new(demands: Demands, provider: &Arc<CryptoProvider>) -> Result<Clients, String> {
-        let roots = Arc::clone(&demands.roots.store);
+        let roots = demands.roots.store();
         let inner = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
         let inner = inner.build().map_err(|error| error.to_string())?;
         Ok(Clients { inner, demands })
@@ -130,10 +100,8 @@ impl ClientCertVerifier for Clients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if let Err(error) = self.inner.verify_client_cert(end_entity, intermediates, now)
-            && !self.demands.trusts_itself(end_entity, now, Purpose::Client)
-        {
-            return Err(error);
+        if let Err(error) = self.inner.verify_client_cert(end_entity, intermediates, now) {
+            self.demands.roots.vouch(error, end_entity, now, Purpose::Client)?;
         }
         self.demands.check(end_entity, intermediates)?;
         Ok(ClientCertVerified::assertion())
@@ -159,110 +127,5 @@ impl ClientCertVerifier for Clients {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
-    }
-}
-
-/// Verifies servers that are dialed.
-#[derive(Debug)]
-pub(super) struct Servers {
-    inner: Arc<WebPkiServerVerifier>,
-    demands: Demands,
-}
-
-impl Servers {
-    pub(super) fn new(demands: Demands, provider: &Arc<CryptoProvider>) -> Result<Servers, String> {
-        let roots = Arc::clone(&demands.roots.store);
-        let inner = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider));
-        let inner = inner.build().map_err(|error| error.to_string())?;
-        Ok(Servers { inner, demands })
-    }
-}
-
-impl ServerCertVerifier for Servers {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let chain = self.inner.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
-        if let Err(error) = chain {
-            if !self.demands.trusts_itself(end_entity, now, Purpose::Server) {
-                return Err(error);
-            }
-            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-        }
-        self.demands.check(end_entity, intermediates)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
-/// Takes any certificate, of which only its holder can have made the handshake: members whose
-/// certificates each generated for itself have nobody in common whom they trust.
-#[derive(Debug)]
-pub(super) struct Anybody(pub(super) WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
     }
 }

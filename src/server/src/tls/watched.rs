@@ -137,19 +137,7 @@ fn marks(paths: &[PathBuf]) -> (Vec<Option<Mark>>, bool) {
 }
 
 fn read(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, String> {
-    let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|error| format!("open {}: {}", path.display(), in_go(&error)))
-    };
-    paths.iter().map(read).collect()
-}
-
-/// The system's error in Go's words, which are the same without the number.
-fn in_go(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or directory".into(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
-        _ => error.to_string(),
-    }
+    paths.iter().map(|path| tls::files::read(path)).collect()
 }
 
 /// Only told apart from what the same files held before; nobody chooses both.

@@ -1,6 +1,6 @@
 //! The JSON values of a body, one after the other, with or without space between them.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use node::Code;
 
 use super::scan::{Scanner, Step};
@@ -36,7 +36,7 @@ impl Values {
         while self.seen < self.held.len() {
             match self.scanner.push(self.held[self.seen]).map_err(malformed)? {
                 // The scanner says so only in front of a value, of which nothing is held then.
-                Step::Before => drop(self.held.split_to(self.seen + 1)),
+                Step::Before => self.held.advance(1),
                 Step::Within => {
                     self.seen += 1;
                     self.check_size()?;

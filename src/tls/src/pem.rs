@@ -8,17 +8,23 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 /// The certificates in a PEM file, whatever else is in it.
-pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+///
+/// # Errors
+/// One of them is broken.
+pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     found.map_err(|error| format!("tls: failed to read PEM data: {error}"))
 }
 
-/// A chain and the key that belongs to its first certificate; `files` are those two.
-pub(super) fn certified_key(
-    files: &[Vec<u8>],
+/// A chain, and the key that belongs to its first certificate.
+///
+/// # Errors
+/// One of the two files does not hold what it must, or they do not belong together.
+pub fn certified_key(
+    cert: &[u8],
+    key: &[u8],
     provider: &CryptoProvider,
 ) -> Result<Arc<CertifiedKey>, String> {
-    let [cert, key] = files else { return Err("a certificate needs two files".into()) };
     let chain = certificates(cert)?;
     if chain.is_empty() {
         return Err("tls: failed to find any PEM data in certificate input".into());

@@ -21,7 +21,7 @@ const SCHEME: SignatureScheme = SignatureScheme::ECDSA_NISTP521_SHA512;
 type Algorithm = &'static dyn SignatureVerificationAlgorithm;
 
 /// Adds the curve to a provider.
-pub(super) fn extend(provider: &mut CryptoProvider) {
+pub(crate) fn extend(provider: &mut CryptoProvider) {
     // Made once: they must live as long as the process.
     static ALGORITHMS: LazyLock<WebPkiSupportedAlgorithms> = LazyLock::new(|| {
         let ring = rustls::crypto::ring::default_provider().signature_verification_algorithms;
