@@ -222,7 +222,7 @@ impl Members {
     }
 
     /// The sum of a metric of a member over its labels.
-    async fn metric(&self, name: &str, metric: &str) -> f64 {
+    pub async fn metric(&self, name: &str, metric: &str) -> f64 {
         let (url, metric) = (self.url(name), metric.to_owned());
         let read = move || {
             let address = url.trim_start_matches("http://");
