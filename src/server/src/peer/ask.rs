@@ -2,7 +2,7 @@
 //! lease renewals are many, and opening one costs more than the call.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use base::ClusterId;
 use bytes::Bytes;
@@ -20,26 +20,48 @@ const IDLE_MAX: usize = 4;
 type Idle = Connection<Full<Bytes>>;
 
 /// Connections of which each had its last answer.
-#[derive(Default)]
-pub(super) struct Kept {
-    idle: Mutex<Vec<Idle>>,
+pub(super) struct Kept<C = Idle>(Mutex<Held<C>>);
+
+struct Held<C> {
+    /// Counts what made the connections useless: one opened before that is not kept after it.
+    generation: u64,
+    idle: Vec<C>,
 }
 
-impl Kept {
-    fn take(&self) -> Option<Idle> {
-        self.idle.lock().expect("nobody panics while holding it").pop()
+impl<C> Default for Kept<C> {
+    fn default() -> Kept<C> {
+        Kept(Mutex::new(Held { generation: 0, idle: Vec::new() }))
+    }
+}
+
+impl<C> Kept<C> {
+    fn held(&self) -> MutexGuard<'_, Held<C>> {
+        self.0.lock().expect("nobody panics while holding it")
     }
 
-    fn keep(&self, connection: Idle) {
-        let mut idle = self.idle.lock().expect("nobody panics while holding it");
-        if idle.len() < IDLE_MAX {
-            idle.push(connection);
+    /// What a connection that is opened from now on is kept with.
+    fn generation(&self) -> u64 {
+        self.held().generation
+    }
+
+    fn take(&self) -> Option<(C, u64)> {
+        let mut held = self.held();
+        let generation = held.generation;
+        held.idle.pop().map(|connection| (connection, generation))
+    }
+
+    fn keep(&self, connection: C, generation: u64) {
+        let mut held = self.held();
+        if held.generation == generation && held.idle.len() < IDLE_MAX {
+            held.idle.push(connection);
         }
     }
 
-    /// Closes them.
+    /// Closes them, and those in use after their answers.
     pub(super) fn clear(&self) {
-        self.idle.lock().expect("nobody panics while holding it").clear();
+        let mut held = self.held();
+        held.generation += 1;
+        held.idle.clear();
     }
 }
 
@@ -48,22 +70,24 @@ pub(super) async fn ask(remote: &Remote, request: &PeerRequest) -> Result<PeerRe
     // The peer may have closed a kept connection, and then it is not known whether a request had
     // its effect: only one whose repetition does no harm may go over it.
     while is_repeatable(request)
-        && let Some(connection) = remote.kept.take()
+        && let Some((connection, generation)) = remote.kept.take()
     {
         if connection.is_closed() {
             continue;
         }
-        match over(remote, connection, request).await {
+        match over(remote, connection, generation, request).await {
             Err(CallError::TimedOut) => break,
             answer => return answer,
         }
     }
     let mut last = CallError::Unreachable(format!("{} has no peer URL", remote.id));
     let mut tried = BTreeSet::new();
+    // Before the addresses are looked at, which may change.
+    let generation = remote.kept.generation();
     for attempt in 0_usize.. {
         let Some(url) = remote.url(attempt).filter(|url| tried.insert(url.clone())) else { break };
         match Connection::open(&remote.shared, &url).await {
-            Ok(connection) => return over(remote, connection, request).await,
+            Ok(connection) => return over(remote, connection, generation, request).await,
             Err(error) => last = error,
         }
     }
@@ -73,17 +97,27 @@ pub(super) async fn ask(remote: &Remote, request: &PeerRequest) -> Result<PeerRe
 async fn over(
     remote: &Remote,
     mut connection: Idle,
+    generation: u64,
     request: &PeerRequest,
 ) -> Result<PeerResponse, CallError> {
     let answer = ask_over(&remote.shared, &mut connection, request).await;
     if !matches!(answer, Err(CallError::TimedOut)) {
-        remote.kept.keep(connection);
+        remote.kept.keep(connection, generation);
     }
     answer.map(|(_, response)| response)
 }
 
 fn is_repeatable(request: &PeerRequest) -> bool {
-    !matches!(request, PeerRequest::MemberPromote { .. })
+    match request {
+        PeerRequest::LeaseKeepAlive(_)
+        | PeerRequest::LeaseKeepAlives(_)
+        | PeerRequest::LeaseTimeToLive(_)
+        | PeerRequest::HashKv(_)
+        | PeerRequest::Members
+        | PeerRequest::Version
+        | PeerRequest::DowngradeEnabled => true,
+        PeerRequest::MemberPromote { .. } => false,
+    }
 }
 
 /// The answer, and the cluster that it belongs to.
@@ -115,4 +149,25 @@ pub(super) async fn ask_over(
     let body = whole(response.into_body()).await.map_err(|_| CallError::TimedOut)?;
     let answer = decode_response(request, status, &body, error.as_deref())?;
     Ok((ClusterId(cluster), answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IDLE_MAX, Kept};
+
+    #[test]
+    fn connections_are_kept_a_few_and_only_while_they_are_of_use() {
+        let kept = Kept::default();
+        for connection in 0..=IDLE_MAX {
+            kept.keep(connection, kept.generation());
+        }
+        let (last, generation) = kept.take().expect("one was kept");
+        assert_eq!(last, IDLE_MAX - 1, "there was no room for one more");
+        kept.clear();
+        assert!(kept.take().is_none());
+        kept.keep(last, generation);
+        assert!(kept.take().is_none(), "it leads to an address of before");
+        kept.keep(last, kept.generation());
+        assert!(kept.take().is_some());
+    }
 }

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::settings::{Side, TlsSettings};
@@ -20,6 +23,7 @@ type Issuer = CertifiedIssuer<'static, KeyPair>;
 fn authority() -> Issuer {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate().expect("a key");
     CertifiedIssuer::self_signed(params, key).expect("a certificate")
 }
@@ -34,8 +38,9 @@ fn issued(dir: &Path, side: Side, issuer: &Issuer, cn: &str, names: &[&str]) -> 
         params.distinguished_name.push(DnType::CommonName, cn);
     }
     let key = KeyPair::generate().expect("a key");
-    let cert = params.signed_by(&key, issuer).expect("a certificate");
     let number = std::fs::read_dir(dir).expect("a directory").count();
+    params.serial_number = Some(SerialNumber::from(number as u64 + 1));
+    let cert = params.signed_by(&key, issuer).expect("a certificate");
     let path = |what: &str| dir.join(format!("{number}-{what}"));
     let (cert_file, key_file, ca_file) = (path("cert"), path("key"), path("ca"));
     std::fs::write(&cert_file, cert.pem()).expect("written");
@@ -162,4 +167,50 @@ async fn a_certificate_that_signed_itself_may_serve_a_whole_cluster() {
     assert!(dialed.is_ok(), "{dialed:?}");
     let (_, dialed) = meet(&generated, client, "127.0.0.2").await;
     assert!(dialed.is_err_and(|error| error.contains("not valid for name")));
+}
+
+/// A list on which this serial is.
+fn revoking(issuer: &Issuer, serial: u64) -> String {
+    let entry = RevokedCertParams {
+        serial_number: SerialNumber::from(serial),
+        revocation_time: date_time_ymd(2026, 1, 1),
+        reason_code: None,
+        invalidity_date: None,
+    };
+    let params = CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1),
+        next_update: date_time_ymd(2099, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: vec![entry],
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    params.signed_by(issuer).expect("a list").pem().expect("text")
+}
+
+#[tokio::test]
+async fn who_is_revoked_is_not_dialed_and_files_that_change_count_at_once() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (issuer, other) = (authority(), authority());
+    // The first certificate in the directory has the serial 1.
+    let server = open(issued(dir.path(), Side::Peer, &issuer, "server", &["127.0.0.1"]));
+    let mut client = issued(dir.path(), Side::Peer, &issuer, "client", &["127.0.0.1"]);
+    let (ca, crl) = (dir.path().join("own-ca"), dir.path().join("crl"));
+    let write = |path: &Path, text: &str| std::fs::write(path, text).expect("written");
+    write(&ca, &issuer.pem());
+    write(&crl, &revoking(&issuer, 99));
+    client.trusted_ca_file = Some(ca.clone());
+    client.crl_file = Some(crl.clone());
+    let client = open(client);
+    let dialed = async || meet(&server, Arc::clone(&client), "127.0.0.1").await.1;
+    assert!(dialed().await.is_ok());
+    write(&crl, &revoking(&issuer, 1));
+    let error = dialed().await.expect_err("its certificate is revoked");
+    assert_eq!(error, "transport: certificate serial 01 revoked");
+    write(&crl, &revoking(&issuer, 98));
+    assert!(dialed().await.is_ok());
+    write(&ca, &other.pem());
+    assert!(dialed().await.is_err(), "whoever signed it is not trusted any more");
+    write(&ca, &format!("{}{}", other.pem(), issuer.pem()));
+    assert!(dialed().await.is_ok());
 }
