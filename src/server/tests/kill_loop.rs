@@ -6,8 +6,10 @@ mod support;
 use std::time::{Duration, Instant};
 
 use proto::etcdserverpb::RangeRequest;
+use proto::etcdserverpb::kv_client::KvClient;
 use support::load::{Load, check_hashes, leader};
-use support::secure::{self, Wanted};
+use support::secure::{self, AUTHORITY, Wanted};
+use support::users::{User, denied, refusal};
 use support::{Member, Process};
 
 /// Clients that write, as the cluster's users do, through any member.
@@ -33,12 +35,15 @@ fn outage(moments: &[Instant], killed: Instant) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_leaders_are_killed() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    kill_leaders(&support::cluster(dir.path(), 3), ROUNDS).await;
+    let members = support::cluster(dir.path(), 3);
+    let processes = started(&members).await;
+    kill_leaders(&members, processes, ROUNDS).await;
 }
 
-/// The same with TLS: clients show certificates, and so do the members to each other.
+/// The same with TLS and users: clients show certificates, which say who they are, and so do the
+/// members to each other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_over_tls_is_lost_when_leaders_are_killed() {
+async fn nothing_that_users_wrote_over_tls_is_lost_when_leaders_are_killed() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut members = support::cluster(dir.path(), 3);
     let files = secure::files(dir.path(), "server", &Wanted::default());
@@ -46,14 +51,36 @@ async fn nothing_acknowledged_over_tls_is_lost_when_leaders_are_killed() {
     for member in &mut members {
         secure::secure_clients(member, &files, true);
     }
-    kill_leaders(&members, ROUNDS / 2).await;
+    let processes = started(&members).await;
+    let admin = User::nobody(&members[0].client_url()).await;
+    let user = Wanted::default().common_name;
+    admin.add_user(user, "never used").await.expect("a new user");
+    admin.grant_role(user, "root").await.expect("it is a user");
+    admin.enable().await;
+    let _processes = kill_leaders(&members, processes, ROUNDS / 2).await;
+    for member in &members {
+        let stranger = AUTHORITY.issue(&Wanted { common_name: "stranger", ..Wanted::default() });
+        let config = secure::client(&[&AUTHORITY], Some(&stranger), rustls::ALL_VERSIONS);
+        let channel = secure::channel(&member.client_url(), config).await.expect("it is trusted");
+        let put = support::put(&mut KvClient::new(channel), "client-0-0", "stranger").await;
+        assert_eq!(refusal(put), denied(), "after all it went through users still have rights");
+    }
 }
 
-async fn kill_leaders(members: &[Member], rounds: usize) {
+async fn started(members: &[Member]) -> Vec<Process> {
     let mut processes: Vec<Process> = members.iter().map(Member::start).collect();
     for process in &mut processes {
         process.ready().await;
     }
+    processes
+}
+
+/// Gives the processes that run afterwards.
+async fn kill_leaders(
+    members: &[Member],
+    mut processes: Vec<Process>,
+    rounds: usize,
+) -> Vec<Process> {
     let urls: Vec<String> = members.iter().map(Member::client_url).collect();
     let load = Load::start(&urls, CLIENTS);
     let mut kills = Vec::new();
@@ -89,4 +116,5 @@ async fn kill_leaders(members: &[Member], rounds: usize) {
     }
     let longest = outages.last().copied().unwrap_or_default();
     assert!(longest < 5 * ELECTION, "an outage of {longest:?}");
+    processes
 }
