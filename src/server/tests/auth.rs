@@ -213,6 +213,72 @@ async fn keys_are_reached_with_the_right_to_them_and_on_no_other_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_permission_is_revoked_by_the_range_that_it_was_granted_for() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let members = lonely(dir.path());
+    let _processes = start(&members).await;
+    let (root, user) = limited(&members[0].client_url()).await;
+    let revoke = async |key: &str, end: &str| {
+        let request = pb::AuthRoleRevokePermissionRequest {
+            role: "role".into(),
+            key: key.to_owned().into(),
+            range_end: end.to_owned().into(),
+        };
+        root.auth().role_revoke_permission(root.request(request)).await
+    };
+    let text = "etcdserver: permission is not granted to the role".to_owned();
+    for (key, end) in [("a", ""), ("a", "c"), ("r", "s"), ("", "b")] {
+        let refused = revoke(key, end).await;
+        assert_eq!(refusal(refused), (Code::FailedPrecondition, text.clone()), "{key:?} {end:?}");
+    }
+    let status = root.request(pb::StatusRequest {});
+    let status = MaintenanceClient::new(root.channel.clone()).status(status).await;
+    let own = status.expect("root may").into_inner().header.expect("a header").member_id;
+    for (key, end) in [("a", "b"), ("w", "")] {
+        let header = revoke(key, end).await.expect("granted").into_inner().header;
+        assert_eq!(header.expect("a header").member_id, own);
+    }
+    let user = user.login("u", "p").await.expect("his password");
+    assert_eq!(refusal(user.range("a", "").await), denied());
+    assert_eq!(refusal(user.put(put("w")).await), denied());
+    user.put(put("b")).await.expect("still granted");
+    user.range("r", "").await.expect("still granted");
+}
+
+/// `U*U`, hashed by another implementation of bcrypt, in base64.
+const HASHED: &str =
+    "JDJhJDA1JENDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQy5FNVlQTzlrbXl1Ukd5aDBYb3VRWWI0WU1KS3Z5T2VX";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hash_counts_where_no_password_is_given_and_nowhere_else() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let members = lonely(dir.path());
+    let _processes = start(&members).await;
+    let root = User::nobody(&members[0].client_url()).await.enable().await;
+    let wrong = "etcdserver: authentication failed, invalid user ID or password";
+    let wrong = (Code::InvalidArgument, wrong.to_owned());
+    let add = pb::AuthUserAddRequest {
+        name: "u".into(),
+        password: "p".into(),
+        hashed_password: HASHED.into(),
+        options: None,
+    };
+    root.auth().user_add(root.request(add)).await.expect("new");
+    root.login("u", "p").await.expect("the password is hashed by the server");
+    assert_eq!(refusal(root.login("u", "U*U").await), wrong);
+    for (password, right, other) in [("", "U*U", "p"), ("q", "q", "U*U")] {
+        let change = pb::AuthUserChangePasswordRequest {
+            name: "u".into(),
+            password: password.into(),
+            hashed_password: HASHED.into(),
+        };
+        root.auth().user_change_password(root.request(change)).await.expect("he exists");
+        root.login("u", right).await.expect("as it was changed");
+        assert_eq!(refusal(root.login("u", other).await), wrong);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_needs_the_right_to_all_that_it_would_show() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let members = lonely(dir.path());
