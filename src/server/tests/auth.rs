@@ -471,6 +471,50 @@ async fn every_member_knows_users_and_tokens_and_no_right_outlives_its_end() {
     one.put(put("anything")).await.expect("everybody may everything");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_learner_is_promoted_through_a_follower_for_root_alone() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut members = support::cluster(dir.path(), 3);
+    members.iter_mut().for_each(|member| member.arguments = vec!["--bcrypt-cost=4".into()]);
+    let _processes = start(&members).await;
+    let first = members[0].client_url();
+    let mut learner = support::members::newcomer(dir.path(), "m4");
+    let id = support::members::add(&first, &mut learner, true).await;
+    let _learner = learner.start();
+    let follower = (support::load::leader(&members).await + 1) % 3;
+    let follower = members[follower].client_url();
+    let (root, user) = limited(&first).await;
+    let (root, user) = (root.at(&follower).await, user.at(&follower).await);
+    let none = User { token: None, ..user.clone() };
+    let promote = async |who: &User| {
+        let request = who.request(pb::MemberPromoteRequest { id });
+        ClusterClient::new(who.channel.clone()).member_promote(request).await
+    };
+    assert_eq!(refusal(promote(&user).await), denied());
+    assert_eq!(refusal(promote(&none).await), nobody());
+    let early = "etcdserver: can only promote a learner member which is in sync with leader";
+    let began = std::time::Instant::now();
+    let promoted = loop {
+        match promote(&root).await {
+            Ok(answer) => break answer.into_inner().members,
+            Err(status) => assert_eq!(status.message(), early),
+        }
+        assert!(began.elapsed() < support::PATIENCE, "{}", learner.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert!(promoted.len() == 4 && promoted.iter().all(|member| !member.is_learner));
+    let root = root.at(&learner.client_url()).await;
+    while let Err(status) = root.put(put("x")).await {
+        // It may not have heard of it yet.
+        assert_eq!(status.message(), "etcdserver: rpc not supported for learner");
+        assert!(began.elapsed() < support::PATIENCE, "{}", learner.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let user = user.at(&learner.client_url()).await;
+    assert_eq!(refusal(user.put(put("x")).await), denied());
+    user.put(put("a")).await.expect("the token counts there too");
+}
+
 /// As [`start`], when nobody may read the key that tells that a member is ready.
 async fn start_again(members: &[Member]) -> Vec<Process> {
     let processes: Vec<Process> = members.iter().map(Member::start).collect();
