@@ -23,6 +23,7 @@ pub mod raft_speech;
 pub mod raft_stable;
 pub mod raft_votes;
 pub mod read_barrier;
+pub mod read_rights;
 pub mod replica_hashes;
 pub mod snapshot_content;
 pub mod snapshot_install;

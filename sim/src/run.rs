@@ -117,7 +117,9 @@ fn in_elections(outages: &[Duration], election_ms: u64) -> Vec<u64> {
     outages.iter().map(|outage| outage.as_micros() as u64 / election_ms.max(1)).collect()
 }
 
-fn build(plan: &Plan, prng: &mut Prng, words: Words) -> World {
+/// The world of a plan at the beginning of time.
+#[must_use]
+pub fn build(plan: &Plan, prng: &mut Prng, words: Words) -> World {
     let seats: Vec<Seat> = (0..plan.cluster.members + plan.cluster.spares)
         .map(|member| {
             let mut disk = DiskImage::new(prng.fork());

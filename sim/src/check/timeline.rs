@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::checksum::{crc32c, crc32c_append};
+use model::oracle::Rights;
 use model::{Error, Oracle, Response, Settings};
 use node::env::Event;
 use prost::Message;
@@ -50,6 +51,8 @@ pub struct Timeline {
     events: BTreeMap<i64, Vec<WatchEvent>>,
     /// Revisions at which the revocation of a lease deleted keys (E3).
     revocations: BTreeSet<i64>,
+    /// What everybody could do, from each index that changed it on.
+    rights: BTreeMap<u64, Rights>,
 }
 
 /// A request without what the member adds to it.
@@ -89,8 +92,10 @@ impl Timeline {
     /// An empty history under these settings and this quota.
     #[must_use]
     pub fn new(settings: Settings, quota_bytes: Option<i64>) -> Timeline {
+        let oracle = Oracle::new(settings);
         Timeline {
-            oracle: Oracle::new(settings),
+            rights: BTreeMap::from([(0, oracle.rights())]),
+            oracle,
             quota_bytes,
             ruled: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -163,6 +168,10 @@ impl Timeline {
             }
             self.requests.entry(bare(request)).or_default().push(index);
         }
+        let last = self.rights.last_key_value();
+        if !last.is_some_and(|(_, rights)| self.oracle.has_rights(rights)) {
+            self.rights.insert(index, self.oracle.rights());
+        }
         let revision = self.oracle.revision();
         let logical_bytes = self.oracle.history().logical_bytes();
         let ruled = Ruled { response, revision, answer, term, logical_bytes, is_over };
@@ -208,6 +217,12 @@ impl Timeline {
     #[must_use]
     pub fn is_revocation(&self, revision: i64) -> bool {
         self.revocations.contains(&revision)
+    }
+
+    /// What everybody could do at an index and, as it changed, from there on.
+    pub fn rights_since(&self, index: u64) -> impl Iterator<Item = &Rights> {
+        let first = self.rights.range(..=index).next_back();
+        first.into_iter().chain(self.rights.range(index + 1..)).map(|(_, rights)| rights)
     }
 
     /// The state after the last index.

@@ -16,7 +16,7 @@ use super::progress::line;
 use super::{Sweep, sweep};
 
 /// Planted bugs: identifier, the checks of its row, and the runs within which one must fire.
-const MUTANTS: [(&str, &[&str], u64); 16] = [
+const MUTANTS: [(&str, &[&str], u64); 18] = [
     ("M01", &["R6", "R7"], 200),
     ("M02", &["R3"], 200),
     ("M09", &["R15", "V2"], 5_000),
@@ -34,6 +34,10 @@ const MUTANTS: [(&str, &[&str], u64); 16] = [
     ("clean-early", &["A4", "A2"], 5_000),
     // Who waits goes by the end of the key before its own, which may have left from the middle.
     ("queue-jump", &["Q1"], 200),
+    // Whoever is somebody reads everything.
+    ("read-rights", &["Z1"], 200),
+    // A watch begins before its member's hub was told of what the member has answered.
+    ("watch-early", &["W17"], 200),
     // Must pass everything, and must fail: they judge the procedure itself.
     ("no-op", &[], 30),
     ("canary", &["V4", "V1"], 30),

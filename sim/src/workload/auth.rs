@@ -1,27 +1,36 @@
 //! Users with rights to a part of the keys, whose rights change while they write and read.
 //!
 //! What a user may do is the oracle's to say, at each entry of the log: a write that is not
-//! permitted changes the revision on no member (V4) and is refused by all alike (A3). Everybody
-//! else is root. Not verified: that a read which is not permitted is refused.
+//! permitted changes the revision on no member (V4) and is refused by all alike (A3). What is
+//! read, watched, or told of a lease's keys is permitted at an entry that was in force (Z1, Z4).
+//! Everybody else is root.
 
 use node::auth::{Credentials, Token};
 use node::{ApiError, Caller};
 use proto::authpb::Permission;
 use proto::authpb::permission::Type;
 use proto::etcdserverpb as pb;
+use tokio::sync::mpsc;
 
 use super::client::{Client, Outcome, Request, decode};
 use super::kv;
+use crate::check::read_rights::{self, Asked};
 use crate::cluster::Running;
 use crate::plan::Workload;
 use crate::sync::lock;
 
 const PASSWORD: &str = "p";
+/// No run takes so long.
+const LEASE_TTL_SECONDS: i64 = 1_000_000;
 
 /// Runs until the client shall stop.
 pub async fn run(client: &Client, workload: &Workload) {
     let user = format!("u{}", client.number);
     administer(client, workload, &user, 0).await;
+    // No other client of the run uses this id.
+    let lease = (client.number as i64 + 1) * 1_000_000;
+    let grant = pb::LeaseGrantRequest { ttl: LEASE_TTL_SECONDS, id: lease };
+    client.request(Request::LeaseGrant(grant)).await;
     while !client.is_over() {
         client.pause(workload.pause_ms).await;
         match client.choose(|prng| prng.below(100)) {
@@ -31,7 +40,10 @@ pub async fn run(client: &Client, workload: &Workload) {
             }
             10..=19 => log_in(client, &user).await,
             20..=59 => act(client, Request::Put(kv::some_put(client, workload))).await,
-            60..=74 => act(client, Request::DeleteRange(kv::some_delete(client, workload))).await,
+            60..=69 => act(client, Request::DeleteRange(kv::some_delete(client, workload))).await,
+            70..=74 => attach(client, workload, lease).await,
+            75..=79 => ask_lease(client, lease).await,
+            80..=86 => watch(client, workload).await,
             _ => act(client, Request::Range(kv::some_read(client, workload))).await,
         }
     }
@@ -162,18 +174,110 @@ async fn log_in(client: &Client, user: &str) {
     }
 }
 
-/// Does something as the user; before the first login, as nobody.
-async fn act(client: &Client, request: Request) {
-    let is_root = lock(&client.caller).credentials == Credentials::Root;
-    if is_root {
-        *lock(&client.caller) = Caller::default();
+/// In whose name the client calls: its user, and before the first login nobody.
+fn caller(client: &Client) -> Caller {
+    let mut caller = lock(&client.caller);
+    if caller.credentials == Credentials::Root {
+        *caller = Caller::default();
     }
-    let is_write = !matches!(request, Request::Range(_));
-    match client.request(request).await {
-        Outcome::Refused(error) if error == ApiError::PERMISSION_DENIED => {
-            client.world.count("auth: denied");
+    caller.clone()
+}
+
+/// Judges what the user was shown, or denied.
+fn judge(client: &Client, asked: Asked<'_>, is_shown: bool) {
+    let user = format!("u{}", client.number);
+    let is_user = caller(client).credentials != Credentials::Nobody;
+    let asked = Asked { user: is_user.then_some(user.as_str()), ..asked };
+    let checks = lock(&client.world.checks);
+    let verdict = read_rights::told(&checks.timeline, checks.tally(), &asked, is_shown);
+    drop(checks);
+    client.world.count(if is_shown { "auth: shown" } else { "auth: denied" });
+    client.world.judge(verdict);
+}
+
+fn is_denial(error: &ApiError) -> bool {
+    [ApiError::PERMISSION_DENIED, ApiError::USER_EMPTY].contains(error)
+}
+
+/// Does something as the user.
+async fn act(client: &Client, request: Request) {
+    caller(client);
+    let range = match &request {
+        Request::Range(range) => Some(range.clone()),
+        _ => None,
+    };
+    // A serializable read may be served from any state of the past.
+    let is_old = range.as_ref().is_some_and(|range| range.serializable);
+    let from = if is_old { 0 } else { client.before().commit };
+    let outcome = client.request(request).await;
+    let is_denied = matches!(&outcome, Outcome::Refused(error) if is_denial(error));
+    let is_done = matches!(&outcome, Outcome::Done(_));
+    match range {
+        Some(range) if is_done || is_denied => {
+            let (key, end) = (&range.key, &range.range_end);
+            judge(client, Asked { check: "Z1", user: None, key, end, from }, is_done);
         }
-        Outcome::Done(_) if is_write => client.world.count("auth: written"),
-        _ => {}
+        Some(_) => {}
+        None if is_denied => client.world.count("auth: denied"),
+        None if is_done => client.world.count("auth: written"),
+        None => {}
+    }
+}
+
+/// Opens a watch as the user, and looks whether it is let in.
+async fn watch(client: &Client, workload: &Workload) {
+    let caller = caller(client);
+    let (key, range_end) = kv::some_range(client, workload);
+    let create = pb::WatchCreateRequest {
+        key: key.clone(),
+        range_end: range_end.clone(),
+        ..Default::default()
+    };
+    let union = pb::watch_request::RequestUnion::CreateRequest(create);
+    let request = pb::WatchRequest { request_union: Some(union) };
+    let member = client.pick_member();
+    let opened = client.at(member, move |running| async move {
+        let from = running.api.overview().applied.get();
+        let (requests, receiver) = mpsc::channel(1);
+        requests.send(request).await.map_err(|_| ApiError::STOPPED)?;
+        let mut answers = running.api.watch(&caller, receiver).await?;
+        let first = answers.recv().await.ok_or(ApiError::STOPPED)??;
+        Ok((from, decode::<pb::WatchResponse>(first)?))
+    });
+    let Outcome::Done((from, first)) = opened.await else { return };
+    let ends_with = |error: &ApiError| first.cancel_reason.ends_with(&*error.text);
+    let is_denied = [ApiError::PERMISSION_DENIED, ApiError::USER_EMPTY].iter().any(ends_with);
+    if is_denied || !first.canceled {
+        let (key, end) = (&key, &range_end);
+        judge(client, Asked { check: "Z4", user: None, key, end, from }, !is_denied);
+    }
+}
+
+/// Hangs some key on the client's lease, as root.
+async fn attach(client: &Client, workload: &Workload, lease: i64) {
+    let own = std::mem::replace(&mut *lock(&client.caller), Caller::root());
+    let put = pb::PutRequest {
+        key: kv::some_key(client, workload),
+        value: client.unique_value(),
+        lease,
+        ..Default::default()
+    };
+    client.request(Request::Put(put)).await;
+    *lock(&client.caller) = own;
+}
+
+/// Asks as the user for the keys of the client's lease.
+async fn ask_lease(client: &Client, id: i64) {
+    let caller = caller(client);
+    let member = client.pick_member();
+    let asked = client.at(member, move |running| async move {
+        let from = running.api.overview().applied.get();
+        let request = pb::LeaseTimeToLiveRequest { id, keys: true };
+        let answer = running.api.lease_time_to_live(&caller, request).await?;
+        Ok((from, decode::<pb::LeaseTimeToLiveResponse>(answer)?))
+    });
+    let Outcome::Done((from, answer)) = asked.await else { return };
+    for key in &answer.keys {
+        judge(client, Asked { check: "Z4", user: None, key, end: b"", from }, true);
     }
 }

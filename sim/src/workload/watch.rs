@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use node::{Answer, Caller};
+use node::{Answer, ApiError, Caller};
 use proto::etcdserverpb::watch_request::RequestUnion;
 use proto::etcdserverpb::{
-    PutRequest, WatchCreateRequest, WatchProgressRequest, WatchRequest, WatchResponse,
+    PutRequest, RangeRequest, WatchCreateRequest, WatchProgressRequest, WatchRequest, WatchResponse,
 };
 use tokio::sync::mpsc;
 
@@ -68,19 +68,28 @@ async fn follow(client: &Client, workload: &Workload, resume: Option<i64>) -> Op
     let is_calm = client.begin("operation: watch");
     let member = client.pick_member();
     let (requests, receiver) = mpsc::channel(16);
+    let request = some_watch(client, workload, resume);
+    let create = WatchRequest { request_union: Some(RequestUnion::CreateRequest(request.clone())) };
+    let first = requests.clone();
+    let reads = client.choose(|prng| prng.chance(0.5));
     let opened = client
         .at(member, move |running| async move {
             let answers = running.api.watch(&Caller::root(), receiver).await?;
             let (sender, events) = mpsc::channel(8);
             running.node.spawn(forward(running.life.clone(), answers, sender));
-            Ok((events, running.api.overview().revision))
+            if reads {
+                // Answered as soon as a write that came before is applied: what the watch must not
+                // fall behind (W17).
+                let read = RangeRequest { key: "k".into(), ..Default::default() };
+                running.api.range(&Caller::root(), read).await?;
+            }
+            let known = running.api.overview().revision;
+            first.send(create).await.map_err(|_| ApiError::STOPPED)?;
+            Ok((events, known))
         })
         .await;
     let Outcome::Done((events, known)) = opened else { return resume };
     client.end(is_calm);
-    let request = some_watch(client, workload, resume);
-    let create = WatchRequest { request_union: Some(RequestUnion::CreateRequest(request.clone())) };
-    requests.send(create).await.ok()?;
     let watch = WatchStream::new(request, known);
     let session = Session { client, workload, requests, events, watch };
     session.run().await

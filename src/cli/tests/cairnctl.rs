@@ -2,9 +2,14 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use prost::Message;
+use proto::etcdserverpb::LeaseGrantResponse;
 
 /// Code, output and errors of a run.
 fn run(args: &[&str]) -> (u8, String, String) {
@@ -94,4 +99,78 @@ fn a_write_whose_outcome_is_unknown_is_not_made_again_elsewhere() {
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     assert_eq!(spared.load(Ordering::SeqCst), 0, "the write was made a second time");
+}
+
+/// A member that grants leases and answers nothing else; tells the path of each other call.
+fn granting(calls: Sender<String>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a socket can be");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    std::thread::spawn(move || {
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("it listens");
+            while let Ok((socket, _)) = listener.accept().await {
+                tokio::spawn(grant(socket, calls.clone()));
+            }
+        });
+    });
+    address
+}
+
+async fn grant(socket: tokio::net::TcpStream, calls: Sender<String>) {
+    let mut connection = h2::server::handshake(socket).await.expect("a client of HTTP/2");
+    let mut held = Vec::new();
+    while let Some(Ok((request, mut respond))) = connection.accept().await {
+        let path = request.uri().path().to_owned();
+        if !path.ends_with("/LeaseGrant") {
+            // Nobody listens once the test has seen what it waits for.
+            let _over = calls.send(path);
+            held.push((request, respond));
+            continue;
+        }
+        let message = LeaseGrantResponse { id: 7, ttl: 60, ..Default::default() }.encode_to_vec();
+        let mut frame = vec![0, 0, 0, 0, u8::try_from(message.len()).expect("a short message")];
+        frame.extend(message);
+        let head = http::Response::builder().header("content-type", "application/grpc");
+        let head = head.body(()).expect("a sound head");
+        let mut body = respond.send_response(head, false).expect("the client is there");
+        body.send_data(frame.into(), false).expect("it fits");
+        let end = http::HeaderMap::from_iter([(
+            http::HeaderName::from_static("grpc-status"),
+            http::HeaderValue::from_static("0"),
+        )]);
+        body.send_trailers(end).expect("the client is there");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_lock_and_a_campaign_whose_calls_hang() {
+    for command in [&["lock", "a"][..], &["elect", "a", "me"]] {
+        let (calls, called) = channel();
+        let endpoint = granting(calls);
+        let child = Command::new(env!("CARGO_BIN_EXE_cairnctl"))
+            .args(command)
+            .arg(format!("--endpoints={endpoint}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.expect("it was built");
+        let asked = || called.recv_timeout(Duration::from_secs(20)).expect("it asks");
+        while asked() != "/etcdserverpb.KV/Txn" {}
+        let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(interrupted.expect("kill is there").success());
+        let began = Instant::now();
+        while child.try_wait().expect("it is our child").is_none() {
+            if began.elapsed() > Duration::from_secs(20) {
+                child.kill().expect("it runs");
+                panic!("{command:?} goes on waiting");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let ended = child.wait_with_output().expect("it ended");
+        let errors = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*errors), (Some(1), "Error: context canceled\n"));
+    }
 }

@@ -351,7 +351,7 @@ impl<E: Env> Driver<E> {
         }
         let shared = &self.task.shared;
         let had = shared.leader();
-        shared.set_role(change.term, role, leader);
+        shared.set_role(change.term, role, leader, self.task.env.now());
         if !had.is_zero() && had != leader {
             self.rounds.fail(&ApiError::LEADER_CHANGED);
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
-use base::{Index, MemberId, Term};
+use base::{Index, Instant, MemberId, Term};
 use tokio::sync::Notify;
 
 use crate::env::Role;
@@ -14,6 +14,8 @@ use crate::env::Role;
 pub struct Shared {
     /// Written by the Raft task.
     leader: AtomicU64,
+    /// Written by the Raft task: when the last leader became known, in nanoseconds.
+    leader_since: AtomicU64,
     /// Written by the Raft task.
     term: AtomicU64,
     /// Written by the Raft task: 0 follower, 1 pre-candidate, 2 candidate, 3 leader.
@@ -52,6 +54,12 @@ impl Shared {
     #[must_use]
     pub fn leader(&self) -> MemberId {
         MemberId(self.leader.load(Ordering::Acquire))
+    }
+
+    /// When the last leader that was known became known here.
+    #[must_use]
+    pub fn leader_since(&self) -> Instant {
+        Instant::from_nanos(self.leader_since.load(Ordering::Acquire))
     }
 
     /// The current term.
@@ -95,7 +103,7 @@ impl Shared {
         self.stopping.load(Ordering::Acquire)
     }
 
-    pub(crate) fn set_role(&self, term: Term, role: Role, leader: MemberId) {
+    pub(crate) fn set_role(&self, term: Term, role: Role, leader: MemberId, now: Instant) {
         let code = match role {
             Role::Follower => 0,
             Role::PreCandidate => 1,
@@ -107,6 +115,9 @@ impl Shared {
         let before = self.leader.swap(leader.get(), Ordering::AcqRel);
         if before != leader.get() {
             self.leader_changes.fetch_add(1, Ordering::Relaxed);
+            if !leader.is_zero() {
+                self.leader_since.store(now.as_nanos(), Ordering::Release);
+            }
         }
         self.role_changed.notify_waiters();
     }

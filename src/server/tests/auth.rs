@@ -213,6 +213,72 @@ async fn keys_are_reached_with_the_right_to_them_and_on_no_other_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_permission_is_revoked_by_the_range_that_it_was_granted_for() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let members = lonely(dir.path());
+    let _processes = start(&members).await;
+    let (root, user) = limited(&members[0].client_url()).await;
+    let revoke = async |key: &str, end: &str| {
+        let request = pb::AuthRoleRevokePermissionRequest {
+            role: "role".into(),
+            key: key.to_owned().into(),
+            range_end: end.to_owned().into(),
+        };
+        root.auth().role_revoke_permission(root.request(request)).await
+    };
+    let text = "etcdserver: permission is not granted to the role".to_owned();
+    for (key, end) in [("a", ""), ("a", "c"), ("r", "s"), ("", "b")] {
+        let refused = revoke(key, end).await;
+        assert_eq!(refusal(refused), (Code::FailedPrecondition, text.clone()), "{key:?} {end:?}");
+    }
+    let status = root.request(pb::StatusRequest {});
+    let status = MaintenanceClient::new(root.channel.clone()).status(status).await;
+    let own = status.expect("root may").into_inner().header.expect("a header").member_id;
+    for (key, end) in [("a", "b"), ("w", "")] {
+        let header = revoke(key, end).await.expect("granted").into_inner().header;
+        assert_eq!(header.expect("a header").member_id, own);
+    }
+    let user = user.login("u", "p").await.expect("his password");
+    assert_eq!(refusal(user.range("a", "").await), denied());
+    assert_eq!(refusal(user.put(put("w")).await), denied());
+    user.put(put("b")).await.expect("still granted");
+    user.range("r", "").await.expect("still granted");
+}
+
+/// `U*U`, hashed by another implementation of bcrypt, in base64.
+const HASHED: &str =
+    "JDJhJDA1JENDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQy5FNVlQTzlrbXl1Ukd5aDBYb3VRWWI0WU1KS3Z5T2VX";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hash_counts_where_no_password_is_given_and_nowhere_else() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let members = lonely(dir.path());
+    let _processes = start(&members).await;
+    let root = User::nobody(&members[0].client_url()).await.enable().await;
+    let wrong = "etcdserver: authentication failed, invalid user ID or password";
+    let wrong = (Code::InvalidArgument, wrong.to_owned());
+    let add = pb::AuthUserAddRequest {
+        name: "u".into(),
+        password: "p".into(),
+        hashed_password: HASHED.into(),
+        options: None,
+    };
+    root.auth().user_add(root.request(add)).await.expect("new");
+    root.login("u", "p").await.expect("the password is hashed by the server");
+    assert_eq!(refusal(root.login("u", "U*U").await), wrong);
+    for (password, right, other) in [("", "U*U", "p"), ("q", "q", "U*U")] {
+        let change = pb::AuthUserChangePasswordRequest {
+            name: "u".into(),
+            password: password.into(),
+            hashed_password: HASHED.into(),
+        };
+        root.auth().user_change_password(root.request(change)).await.expect("he exists");
+        root.login("u", right).await.expect("as it was changed");
+        assert_eq!(refusal(root.login("u", other).await), wrong);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_needs_the_right_to_all_that_it_would_show() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let members = lonely(dir.path());
@@ -403,6 +469,50 @@ async fn every_member_knows_users_and_tokens_and_no_right_outlives_its_end() {
     let disable = root.request(pb::AuthDisableRequest {});
     root.auth().auth_disable(disable).await.expect("root may");
     one.put(put("anything")).await.expect("everybody may everything");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_learner_is_promoted_through_a_follower_for_root_alone() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut members = support::cluster(dir.path(), 3);
+    members.iter_mut().for_each(|member| member.arguments = vec!["--bcrypt-cost=4".into()]);
+    let _processes = start(&members).await;
+    let first = members[0].client_url();
+    let mut learner = support::members::newcomer(dir.path(), "m4");
+    let id = support::members::add(&first, &mut learner, true).await;
+    let _learner = learner.start();
+    let follower = (support::load::leader(&members).await + 1) % 3;
+    let follower = members[follower].client_url();
+    let (root, user) = limited(&first).await;
+    let (root, user) = (root.at(&follower).await, user.at(&follower).await);
+    let none = User { token: None, ..user.clone() };
+    let promote = async |who: &User| {
+        let request = who.request(pb::MemberPromoteRequest { id });
+        ClusterClient::new(who.channel.clone()).member_promote(request).await
+    };
+    assert_eq!(refusal(promote(&user).await), denied());
+    assert_eq!(refusal(promote(&none).await), nobody());
+    let early = "etcdserver: can only promote a learner member which is in sync with leader";
+    let began = std::time::Instant::now();
+    let promoted = loop {
+        match promote(&root).await {
+            Ok(answer) => break answer.into_inner().members,
+            Err(status) => assert_eq!(status.message(), early),
+        }
+        assert!(began.elapsed() < support::PATIENCE, "{}", learner.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert!(promoted.len() == 4 && promoted.iter().all(|member| !member.is_learner));
+    let root = root.at(&learner.client_url()).await;
+    while let Err(status) = root.put(put("x")).await {
+        // It may not have heard of it yet.
+        assert_eq!(status.message(), "etcdserver: rpc not supported for learner");
+        assert!(began.elapsed() < support::PATIENCE, "{}", learner.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let user = user.at(&learner.client_url()).await;
+    assert_eq!(refusal(user.put(put("x")).await), denied());
+    user.put(put("a")).await.expect("the token counts there too");
 }
 
 /// As [`start`], when nobody may read the key that tells that a member is ready.

@@ -254,6 +254,9 @@ async fn an_observer_sees_each_leader_and_what_it_proclaims() {
     let leader = won.leader.expect("a leader");
     assert_eq!(leader.key, format!("e/{lease:x}"));
     assert_eq!(leader.rev, won.header.expect("a header").revision);
+    assert_eq!((&leader.name[..], leader.lease), (&b"e"[..], lease));
+    let elsewhere = here.leader(epb::LeaderRequest { name: "f".into() }).await;
+    refused(elsewhere, "election: no leader");
     let mut observed = observing.await.expect("no panic");
     let mut next = async || observed.message().await.expect("it goes on").expect("a leader");
     assert_eq!(value(&next().await), "a");

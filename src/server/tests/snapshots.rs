@@ -9,11 +9,13 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bbolt::etcd_layout;
+use proto::authpb::permission::Type;
 use proto::etcdserverpb::maintenance_client::MaintenanceClient;
-use proto::etcdserverpb::{HashRequest, PutRequest, SnapshotRequest};
+use proto::etcdserverpb::{HashRequest, PutRequest, RangeRequest, SnapshotRequest};
 use sha2::{Digest, Sha256};
 use support::load::{check_hashes, leader};
-use support::{Member, PATIENCE, Process};
+use support::users::{User, denied, nobody, refusal};
+use support::{KvClient, Member, PATIENCE, Process};
 
 /// Bytes of a value: a few dozen fill a segment of the log.
 const LARGE_BYTES: usize = 1 << 20;
@@ -45,14 +47,18 @@ fn has_first_segment(member: &Member) -> bool {
 }
 
 async fn fill(url: &str, key: &str, bytes: usize, times: usize) {
-    let mut client = support::connect(url).await.expect("the member serves");
+    fill_as(&User::nobody(url).await, key, bytes, times).await;
+}
+
+async fn fill_as(user: &User, key: &str, bytes: usize, times: usize) {
+    let mut client = KvClient::new(user.channel.clone());
     for number in 0..times {
         let put = PutRequest {
             key: key.to_string().into(),
             value: vec![b'a' + (number % 26) as u8; bytes].into(),
             ..PutRequest::default()
         };
-        client.put(put).await.expect("a healthy cluster writes");
+        client.put(user.request(put)).await.expect("a healthy cluster writes");
     }
 }
 
@@ -100,6 +106,62 @@ async fn a_member_that_was_away_past_the_release_catches_up_by_a_snapshot() {
         fill(&url, "small", 10, 3).await;
         processes[away].kill();
     }
+}
+
+async fn read(user: &User, key: &str) -> Result<usize, tonic::Status> {
+    let request = RangeRequest { key: key.to_owned().into(), ..RangeRequest::default() };
+    let answer = KvClient::new(user.channel.clone()).range(user.request(request)).await?;
+    Ok(answer.into_inner().kvs.len())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_come_with_a_snapshot_and_tokens_from_before_it_do_not() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut members = support::cluster(dir.path(), 3);
+    for member in &mut members {
+        let flags = ["--snapshot-count=20", "--snapshot-catchup-entries=5", "--bcrypt-cost=4"];
+        member.arguments = flags.map(Into::into).into();
+    }
+    let mut processes: Vec<Process> = members.iter().map(Member::start).collect();
+    for process in &mut processes {
+        process.ready().await;
+    }
+    let away = (leader(&members).await + 1) % members.len();
+    processes[away].kill();
+    let others: Vec<usize> = (0..members.len()).filter(|at| *at != away).collect();
+    let root = User::nobody(&members[others[0]].client_url()).await.enable().await;
+    root.add_user("u", "p").await.expect("new");
+    root.add_role("r").await.expect("new");
+    root.grant("r", Type::Read, "small", "").await.expect("a key");
+    root.grant_role("u", "r").await.expect("both exist");
+    let user = root.login("u", "p").await.expect("his password");
+    fill_as(&root, "large", LARGE_BYTES, LARGE_WRITES).await;
+    fill_as(&root, "small", 10, SMALL_WRITES).await;
+    for &at in &others {
+        until("the first segment is released", || !has_first_segment(&members[at])).await;
+    }
+    processes[away] = members[away].start();
+    let url = members[away].client_url();
+    let began = Instant::now();
+    let there = loop {
+        // It serves once it has caught up.
+        if support::channel(&url).await.is_ok() {
+            break User::nobody(&url).await;
+        }
+        assert!(began.elapsed() < PATIENCE, "{}", members[away].log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(refusal(read(&there, "small").await), nobody());
+    let fresh = there.login("u", "p").await.expect("he came with the snapshot");
+    assert_eq!(read(&fresh, "small").await.expect("his right came too"), 1);
+    assert_eq!(refusal(read(&fresh, "large").await), denied());
+    let arrived = metric(&members[away], "etcd_network_snapshot_receive_success");
+    assert_eq!(arrived, 1.0, "it did not come by a snapshot");
+    let void = (tonic::Code::Unauthenticated, "etcdserver: invalid auth token".to_owned());
+    assert_eq!(refusal(read(&user.at(&url).await, "small").await), void);
+    assert_eq!(read(&user, "small").await.expect("who gave the token knows it"), 1);
+    let elsewhere = user.login("u", "p").await.expect("his password").at(&url).await;
+    assert_eq!(read(&elsewhere, "small").await.expect("a token from after it"), 1);
 }
 
 /// Takes a snapshot of a member: the file without its SHA-256, which is checked.

@@ -175,3 +175,17 @@ fn errors(measured: &Measured, index: &Index) -> Section {
     }
     rows.section
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+
+    #[test]
+    fn each_call_field_and_error_is_shown_by_a_test_that_exists() {
+        let table = Table::of_repository();
+        let holes: Vec<&String> = table.sections.iter().flat_map(|one| &one.holes).collect();
+        assert!(holes.is_empty() && table.broken.is_empty(), "{holes:?} {:?}", table.broken);
+        let rows: usize = table.sections.iter().map(|section| section.rows.len()).sum();
+        assert!(rows >= 377, "only {rows} rows: what is not looked at has no holes");
+    }
+}

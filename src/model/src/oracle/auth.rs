@@ -41,6 +41,27 @@ impl Default for Auth {
 
 type Ruled = Result<(), Error>;
 
+/// What everybody may do as of one entry of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rights(Auth);
+
+impl Rights {
+    pub(super) fn new(auth: &Auth) -> Rights {
+        Rights(auth.clone())
+    }
+
+    pub(super) fn are(&self, auth: &Auth) -> bool {
+        (self.0.enabled, self.0.revision) == (auth.enabled, auth.revision)
+    }
+
+    /// Whether a user, or nobody, may read all of a range.
+    #[must_use]
+    pub fn may_read(&self, user: Option<&str>, key: &[u8], end: &[u8]) -> bool {
+        let who = user.map_or(("", 0), |user| (user, self.0.revision));
+        self.0.keys(who, false, key, end).is_ok()
+    }
+}
+
 impl Auth {
     fn who(request: &InternalRaftRequest) -> (&str, u64) {
         request.header.as_ref().map_or(("", 0), |h| (h.username.as_str(), h.auth_revision))

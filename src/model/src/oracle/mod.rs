@@ -30,6 +30,7 @@ use proto::etcdserverpb::{
 use proto::membershippb::Attributes;
 use proto::mvccpb::Event;
 
+pub use auth::Rights;
 pub use hash::{KvHash, StateHasher};
 pub use history::{History, Version};
 pub use lease::{Lease, TTL_MAX};
@@ -109,6 +110,18 @@ impl Oracle {
     #[must_use]
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// What everybody may do now.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        Rights::new(&self.auth)
+    }
+
+    /// Whether these are the rights of now.
+    #[must_use]
+    pub fn has_rights(&self, rights: &Rights) -> bool {
+        rights.are(&self.auth)
     }
 
     /// Applies one log entry. The same entry on the same state gives the same reply.

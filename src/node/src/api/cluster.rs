@@ -139,7 +139,7 @@ impl<E: Env> Api<E> {
         self.require_admin(caller).await?;
         let promoted = self.promote(MemberId(request.id), caller, deadline);
         let members = until(&self.inner.env, deadline, promoted).await;
-        let members = members.unwrap_or(Err(ApiError::TIMEOUT))?;
+        let members = members.unwrap_or_else(|| Err(self.leader_timed_out()))?;
         Ok(encoded(&pb::MemberPromoteResponse { header: self.member_header(), members }))
     }
 

@@ -112,7 +112,7 @@ impl<E: Env> Api<E> {
                 self.inner.env.sleep_until(self.inner.env.now() + FORWARD_RETRY).await;
             }
         });
-        renewed.await.unwrap_or(Err(ApiError::TIMEOUT))
+        renewed.await.unwrap_or_else(|| Err(self.leader_timed_out()))
     }
 
     /// `None` when another attempt may succeed.
@@ -248,7 +248,7 @@ impl<E: Env> Api<E> {
                 self.inner.env.sleep_until(self.inner.env.now() + FORWARD_RETRY).await;
             }
         });
-        let mut response = asked.await.unwrap_or(Err(ApiError::TIMEOUT))?;
+        let mut response = asked.await.unwrap_or_else(|| Err(self.leader_timed_out()))?;
         let auth = self.auth();
         if request.keys && auth.is_enabled() && auth.revision() != revision {
             return Err(ApiError::AUTH_OLD_REVISION);

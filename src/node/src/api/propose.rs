@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use base::{Index, Instant, RequestId};
+use base::{Index, Instant, MemberId, RequestId};
 use bytes::Bytes;
 use prost::Message;
 use proto::etcdserverpb::InternalRaftRequest;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::{Api, Caller, payload};
 use crate::auth::Principal;
-use crate::env::{Env, Event};
+use crate::env::{Env, Event, Net};
 use crate::error::ApiError;
 use crate::raft_task::input::Command;
 use crate::{Completed, observe};
@@ -95,7 +95,8 @@ impl<E: Env> Api<E> {
         payload: Bytes,
         command: impl FnOnce(RequestId, Bytes) -> Command,
     ) -> Result<Completed, ApiError> {
-        let deadline = self.inner.env.now() + self.inner.config.request_timeout();
+        let begun = self.inner.env.now();
+        let deadline = begun + self.inner.config.request_timeout();
         let mut waiter = self.inner.waiters.register(id, payload.clone(), deadline);
         match self.inner.commands.try_send(command(id, payload)) {
             Ok(()) => {}
@@ -105,12 +106,13 @@ impl<E: Env> Api<E> {
                 match sent.await {
                     Some(Ok(())) => {}
                     Some(Err(_)) => return Err(ApiError::STOPPED),
-                    None => return Err(ApiError::TIMEOUT),
+                    None => return Err(self.timed_out(begun)),
                 }
             }
         }
         // Ends with the deadline too: what is not applied in time is expired.
         match waiter.wait().await {
+            Some(Err(error)) if error == ApiError::TIMEOUT => Err(self.timed_out(begun)),
             Some(outcome) => outcome,
             None if self.inner.shared.is_stopping() => Err(ApiError::STOPPED),
             // A snapshot was installed that may cover the entry: whether it was applied is not
@@ -119,6 +121,40 @@ impl<E: Env> Api<E> {
                 self.inner.metrics.proposals_failed.add(1);
                 Err(ApiError::TIMEOUT)
             }
+        }
+    }
+
+    /// What a proposal that began then and was not applied in time is told: as in etcd, what may
+    /// have been to blame, as far as this member can see.
+    fn timed_out(&self, begun: Instant) -> ApiError {
+        let shared = &self.inner.shared;
+        let elected = shared.leader_since();
+        // That long a leader may have been gone before the next one was elected.
+        if begun < elected && elected < begun + 2 * self.inner.config.election_timeout {
+            return ApiError::TIMEOUT_LEADER_FAIL;
+        }
+        let net = self.inner.env.net();
+        let is_connected =
+            |id: MemberId| net.connected_since(id).is_some_and(|since| since < begun);
+        let leader = shared.leader();
+        let is_fine = match leader {
+            leader if leader.is_zero() => true,
+            leader if leader == self.inner.member => self.inner.views.peek(|view| {
+                let members = &view.rest.members;
+                let others = members.iter().map(state::Member::member_id);
+                let connected = others.filter(|id| *id == leader || is_connected(*id)).count();
+                connected > members.len() / 2
+            }),
+            leader => is_connected(leader),
+        };
+        if is_fine { ApiError::TIMEOUT } else { ApiError::TIMEOUT_CONNECTION_LOST }
+    }
+
+    /// What a call that the leader has to answer is told when its time is over.
+    pub(super) fn leader_timed_out(&self) -> ApiError {
+        match self.inner.shared.leader().is_zero() {
+            true => ApiError::NO_LEADER,
+            false => ApiError::TIMEOUT,
         }
     }
 

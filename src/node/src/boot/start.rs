@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use base::{ClusterId, Index, MemberId, RequestId};
+use base::{ClusterId, Index, Instant, MemberId, RequestId};
 use proto::etcdserverpb::InternalRaftRequest;
 use raft::{EntryKind, Raft};
 use state::Machine;
@@ -119,7 +119,8 @@ fn share<E: Env>(
 ) -> Inner<E> {
     let seen = greatest_own_id(&boot.entries, identity.member);
     let shared = Shared::default();
-    shared.set_role(boot.hard_state.term, crate::env::Role::Follower, MemberId::ZERO);
+    let follows = crate::env::Role::Follower;
+    shared.set_role(boot.hard_state.term, follows, MemberId::ZERO, Instant::ORIGIN);
     shared.set_committed(boot.hard_state.commit);
     shared.set_applied(machine.applied().0);
     let lessor = Lessor::new(config.lease_checkpoint_interval);

@@ -10,7 +10,7 @@ use crate::metrics::Metrics;
 /// What the gate needs to know of the member, now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gate {
-    /// The cluster's version is decided and one that this server can serve.
+    /// The cluster's version is not one that this server cannot serve.
     pub capable: bool,
     /// This member is a learner.
     pub learner: bool,
@@ -19,9 +19,13 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Whether a cluster of this version has the v3 API: `3.0` to `3.8`; an undecided one has not.
+    /// Whether a cluster of this version has the v3 API: `3.0` to `3.8`. As in etcd, so has one
+    /// whose version is not decided yet: a new cluster serves before its leader comes to that.
     #[must_use]
     pub fn is_capable(cluster_version: &str) -> bool {
+        if cluster_version.is_empty() {
+            return true;
+        }
         let mut parts = cluster_version.split('.');
         let minor = match (parts.next(), parts.next()) {
             (Some("3"), Some(minor)) => minor.parse::<u8>().ok(),
@@ -61,11 +65,11 @@ mod tests {
     use super::Gate;
 
     #[test]
-    fn only_decided_and_known_cluster_versions_are_capable() {
-        for version in ["3.0.0", "3.7.0", "3.8.0"] {
+    fn only_unknown_cluster_versions_are_not_capable() {
+        for version in ["", "3.0.0", "3.7.0", "3.8.0"] {
             assert!(Gate::is_capable(version), "{version}");
         }
-        for version in ["", "3.9.0", "4.0.0", "2.3.0", "3", "3.x.0"] {
+        for version in ["3.9.0", "4.0.0", "2.3.0", "3", "3.x.0"] {
             assert!(!Gate::is_capable(version), "{version}");
         }
     }

@@ -1,6 +1,6 @@
 //! Members and maintenance.
 
-use etcd_client::{AlarmAction, AlarmType, Client, Error, MemberAddOptions};
+use etcd_client::{AlarmAction, AlarmType, Client, MemberAddOptions};
 
 use crate::{Outcome, check};
 
@@ -47,17 +47,16 @@ pub async fn members(mut client: Client, size: usize) -> Outcome {
     check(after.members().len() == size, format!("members {after:?}"))
 }
 
-/// What is not built says so in the code that tells a client to do without it.
-pub async fn unbuilt(mut client: Client) -> Outcome {
-    for outcome in [client.lock("x", None).await.map(drop), client.user_list().await.map(drop)] {
-        match outcome {
-            Ok(()) => {}
-            Err(Error::GRpcStatus(status)) => {
-                // 12 is Unimplemented.
-                check(status.code() as i32 == 12, format!("{status}"))?;
-            }
-            Err(other) => return Err(other.into()),
-        }
-    }
-    Ok(())
+/// The services beside the store: a lock that is held and let go, a user who comes and goes.
+pub async fn services(mut client: Client) -> Outcome {
+    let key = client.lock("services", None).await?.key().to_vec();
+    check(key.starts_with(b"services/"), format!("the lock's key is {key:?}"))?;
+    check(client.get(key.clone(), None).await?.count() == 1, "the lock has no key")?;
+    client.unlock(key.clone()).await?;
+    check(client.get(key, None).await?.count() == 0, "the lock is still held")?;
+    client.user_add("somebody", "secret", None).await?;
+    let users = client.user_list().await?.users().to_vec();
+    check(users == ["somebody"], format!("users {users:?}"))?;
+    client.user_delete("somebody").await?;
+    check(client.user_list().await?.users().is_empty(), "the user is still there")
 }

@@ -49,7 +49,7 @@ async fn run(endpoints: &[String]) -> Outcome {
     chapter("lease that ends", lease::expiry(client.clone())).await?;
     chapter("maintenance", cluster::maintenance(endpoints)).await?;
     chapter("cluster", cluster::members(client.clone(), endpoints.len())).await?;
-    chapter("built or not", cluster::unbuilt(client)).await?;
+    chapter("services", cluster::services(client)).await?;
     println!("10 chapters on {} endpoints", endpoints.len());
     Ok(())
 }

@@ -73,20 +73,17 @@ async fn campaign(
 ) -> Result<(), Failure> {
     let mut session = Session::open(context, TTL_SECONDS).await?;
     let mut signals = Signals::listen()?;
-    let place = queue.join(session.lease, proposal).await?;
-    let turn = tokio::select! {
-        turn = queue.wait(&place) => turn.map(drop),
-        () = signals.received() => Err(Failure::error("context canceled")),
-    };
-    if let Err(failure) = turn {
+    // A place that was taken for nobody goes with its lease.
+    let place = signals.or(queue.join(session.lease, proposal)).await?;
+    if let Err(failure) = signals.or(queue.wait(&place)).await {
         // The lease ends soon anyhow.
-        let _left = queue.resign(&place).await;
+        let _left = signals.or(queue.resign(&place)).await;
         return Err(failure);
     }
-    let led = queue.get(&place.key).await?;
+    let led = signals.or(queue.get(&place.key)).await?;
     context.print(&led)?;
     tokio::select! {
-        () = signals.received() => queue.resign(&place).await,
+        () = signals.received() => signals.or(queue.resign(&place)).await,
         () = session.lost() => Err(Failure::error("elect: session expired")),
     }
 }

@@ -33,16 +33,17 @@ pub async fn run(context: &mut Context<'_>, args: &Lock) -> Result<(), Failure> 
     let (place, revision) = acquire(&queue, &session, &mut signals).await?;
     if let [program, arguments @ ..] = command {
         let ran = execute(program, arguments, &place, revision).await;
-        let unlocked = queue.unlock(&place).await;
+        // The command had its own signals; only one that comes now is about this.
+        let unlocked = Signals::listen()?.or(queue.unlock(&place)).await;
         return ran.and(unlocked);
     }
-    let held = queue.get(&place.key).await?;
+    let held = signals.or(queue.get(&place.key)).await?;
     if held.kvs.is_empty() {
         return Err(Failure::error("lock lost on init"));
     }
     context.print(&held)?;
     tokio::select! {
-        () = signals.received() => queue.unlock(&place).await,
+        () = signals.received() => signals.or(queue.unlock(&place)).await,
         () = session.lost() => Err(Failure::error("session expired")),
     }
 }
@@ -53,14 +54,12 @@ async fn acquire(
     session: &Session,
     signals: &mut Signals,
 ) -> Result<(Place, i64), Failure> {
-    let place = queue.join(session.lease, bytes::Bytes::new()).await?;
-    let turn = tokio::select! {
-        turn = turn(queue, &place) => turn,
-        () = signals.received() => Err(Failure::error("context canceled")),
-    };
+    // A place that was taken for nobody goes with its lease.
+    let place = signals.or(queue.join(session.lease, bytes::Bytes::new())).await?;
+    let turn = signals.or(turn(queue, &place)).await;
     if turn.is_err() {
         // The lease ends soon anyhow.
-        let _left = queue.unlock(&place).await;
+        let _left = signals.or(queue.unlock(&place)).await;
     }
     turn.map(|revision| (place, revision))
 }

@@ -27,4 +27,15 @@ impl Signals {
             _ = self.terminate.recv() => {}
         }
     }
+
+    /// Does something that may hang: a signal ends the wait.
+    pub async fn or<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            done = work => done,
+            () = self.received() => Err(Failure::error("context canceled")),
+        }
+    }
 }
