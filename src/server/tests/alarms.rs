@@ -114,3 +114,32 @@ async fn corrupt_refuses_every_write_and_lets_reads_and_watches_go_on() {
     alarms.told(Deactivate as i32, 0, CORRUPT).await;
     support::put(&mut kv, "key", "value").await.expect("the alarm is gone");
 }
+
+/// In etcd CORRUPT lies around NOSPACE, and both around the caller's rights.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_alarms_corrupt_is_told() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let member = support::cluster(dir.path(), 1).remove(0);
+    let mut process = member.start();
+    let mut kv: KvClient<_> = process.ready().await;
+    let channel = support::channel(&member.client_url()).await.expect("it serves");
+    let mut leases = LeaseClient::new(channel.clone());
+    let mut alarms = Client(MaintenanceClient::new(channel));
+    let put = pb::PutRequest { key: "key".into(), ..Default::default() };
+    let grant = pb::LeaseGrantRequest { ttl: 600, id: 6 };
+    for order in [[NOSPACE, CORRUPT], [CORRUPT, NOSPACE]] {
+        for alarm in order {
+            alarms.told(Activate as i32, 7, alarm).await;
+        }
+        refused("put", kv.put(put.clone()).await);
+        refused("grant", leases.lease_grant(grant).await);
+        alarms.told(Deactivate as i32, 7, CORRUPT).await;
+        let status = kv.put(put.clone()).await.expect_err("there is no space");
+        assert_eq!(status.message(), "etcdserver: mvcc: database space exceeded");
+        let value = vec![0; 1_600_000].into();
+        let large = pb::PutRequest { key: "key".into(), value, ..Default::default() };
+        let status = kv.put(large).await.expect_err("neither is it small");
+        assert_eq!(status.message(), "etcdserver: request is too large");
+        alarms.told(Deactivate as i32, 7, NOSPACE).await;
+    }
+}

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use tests::differential::{
-    Difference, Episode, Explanations, Features, Kind, Summary, record, run_episode, shrink,
+    Episode, Explanations, Features, Kind, Summary, record, run_episode, shrink,
 };
 
 /// Steps of an episode: each begins with fresh members.
@@ -94,7 +94,7 @@ async fn compare(options: &Options) -> Summary {
     let mut shown_of: BTreeMap<String, u32> = BTreeMap::new();
     for episode in options.episodes() {
         let began = Instant::now();
-        let (steps, found) = run_episode(&episode, kinds, |_| false).await;
+        let (steps, found) = run_episode(&episode, kinds).await;
         summary.requests += steps.len() as u64;
         let mut unexplained = 0;
         for difference in found {
@@ -134,10 +134,6 @@ async fn show_short(
     };
     println!("-- {} steps show it:", steps.len());
     steps.iter().for_each(|step| println!("   {step}"));
-    print_last(&difference);
-}
-
-fn print_last(difference: &Difference) {
     println!("{difference}");
 }
 

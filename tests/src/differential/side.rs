@@ -193,7 +193,7 @@ fn header(answer: &Bytes) -> Option<pb::ResponseHeader> {
     }
 }
 
-/// The id that the server chose.
+/// The id that the server chose: of a lease, of a member that was added, or of the lone member.
 fn chosen_id(path: &str, answer: &Bytes) -> Option<u64> {
     match path {
         "/etcdserverpb.Lease/LeaseGrant" => {
@@ -203,6 +203,13 @@ fn chosen_id(path: &str, answer: &Bytes) -> Option<u64> {
             let added = pb::MemberAddResponse::decode(answer.clone()).ok()?;
             added.member.map(|member| member.id)
         }
-        _ => None,
+        "/etcdserverpb.Cluster/MemberList" => {
+            let listed = pb::MemberListResponse::decode(answer.clone()).ok()?;
+            let [lone] = &listed.members[..] else {
+                panic!("{} members instead of one", listed.members.len())
+            };
+            Some(lone.id)
+        }
+        other => unreachable!("no step binds the answer of {other}"),
     }
 }

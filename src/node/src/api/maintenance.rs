@@ -84,11 +84,13 @@ impl<E: Env> Api<E> {
         cost: Option<i64>,
     ) -> Result<Completed, ApiError> {
         let Some(cost) = cost else { return self.propose_encoded(id, payload).await };
+        // As in etcd, which looks at alarms only where a request is applied.
+        self.check_size(&payload)?;
         if self.inner.room.is_low() {
             return Err(ApiError::NO_SPACE);
         }
         // What seldom runs is kept out of each call's future, which is moved on its way.
-        if self.has_nospace() {
+        if self.no_space().is_some() {
             Box::pin(self.confirm_alarm()).await?;
         }
         let quota = self.inner.config.quota_bytes;
@@ -109,19 +111,23 @@ impl<E: Env> Api<E> {
     /// that another member has seen taken back.
     async fn confirm_alarm(&self) -> Result<(), ApiError> {
         self.read_barrier().await?;
-        match self.has_nospace() {
-            true => Err(ApiError::NO_SPACE),
-            false => Ok(()),
-        }
+        self.no_space().map_or(Ok(()), Err)
     }
 
-    fn has_nospace(&self) -> bool {
-        let is_nospace = |alarm: &pb::AlarmMember| alarm.alarm == pb::AlarmType::Nospace as i32;
-        self.inner.views.peek(|view| view.rest.alarms.iter().any(is_nospace))
+    /// How NOSPACE refuses what adds to the store, if raised; CORRUPT beside it is told first.
+    fn no_space(&self) -> Option<ApiError> {
+        let raised = |kind: pb::AlarmType| {
+            let is_kind = move |alarm: &pb::AlarmMember| alarm.alarm == kind as i32;
+            self.inner.views.peek(|view| view.rest.alarms.iter().any(is_kind))
+        };
+        raised(pb::AlarmType::Nospace).then(|| match raised(pb::AlarmType::Corrupt) {
+            true => ApiError::CORRUPT,
+            false => ApiError::NO_SPACE,
+        })
     }
 
     async fn raise_no_space(&self) -> Result<(), ApiError> {
-        if self.has_nospace() {
+        if self.no_space().is_some() {
             return Ok(());
         }
         self.propose_nospace(self.inner.member, AlarmAction::Activate).await

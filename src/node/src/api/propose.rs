@@ -68,11 +68,17 @@ impl<E: Env> Api<E> {
         id: RequestId,
         payload: Bytes,
     ) -> Result<Completed, ApiError> {
-        if payload.len() > self.inner.config.max_request_bytes {
-            return Err(ApiError::REQUEST_TOO_LARGE);
-        }
+        self.check_size(&payload)?;
         self.admit()?;
         self.propose_payload(id, payload, |id, payload| Command::Propose { id, payload }).await
+    }
+
+    /// Refuses what is larger than a request may be, as it is written to the log.
+    pub(super) fn check_size(&self, payload: &Bytes) -> Result<(), ApiError> {
+        match payload.len() > self.inner.config.max_request_bytes {
+            true => Err(ApiError::REQUEST_TOO_LARGE),
+            false => Ok(()),
+        }
     }
 
     /// Refuses when the member stops or applying lags too far behind.

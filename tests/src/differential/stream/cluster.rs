@@ -27,16 +27,23 @@ const BAD_URLS: [&[&str]; 12] = [
     &["http://user@127.0.0.1"],
 ];
 
-/// Addresses for a learner; nobody listens there.
+/// Addresses for a learner, with its number of four digits; nobody listens there.
 const URLS: [&[&str]; 7] = [
-    &["http://127.0.0.1:1"],
-    &["http://127.0.0.1:3", "http://127.0.0.1:2"],
-    &["https://127.0.0.1:1"],
-    &[" http://127.0.0.1:4"],
-    &["HTTP://127.0.0.1:5"],
-    &["http://user@127.0.0.1:6"],
-    &["http://127.0.0.1:7?query"],
+    &["http://127.0.0.1:1NNNN"],
+    &["http://127.0.0.1:3NNNN", "http://127.0.0.1:2NNNN"],
+    &["https://127.0.0.1:1NNNN"],
+    &[" http://127.0.0.1:4NNNN"],
+    &["HTTP://127.0.0.1:5NNNN"],
+    &["http://user@127.0.0.1:1NNNN"],
+    &["http://127.0.0.1:1NNNN?query"],
 ];
+
+/// Addresses that no learner had before: from those and the second an id is made, and an id that
+/// was removed is never taken again.
+fn numbered(urls: &[&str], number: u64) -> Vec<String> {
+    let number = format!("{number:04}");
+    urls.iter().map(|url| url.replace("NNNN", &number)).collect()
+}
 
 fn owned(urls: &[&str]) -> Vec<String> {
     urls.iter().map(|url| (*url).to_owned()).collect()
@@ -79,7 +86,7 @@ impl Stream {
             0 => self.push(Call::new(REMOVE, &pb::MemberRemoveRequest { id })),
             1 => self.push(Call::new(PROMOTE, &pb::MemberPromoteRequest { id })),
             _ => {
-                let peer_urls = owned(self.pick(&URLS));
+                let peer_urls = numbered(self.pick(&URLS), 0);
                 self.push(Call::new(UPDATE, &pb::MemberUpdateRequest { id, peer_urls }));
             }
         }
@@ -89,7 +96,7 @@ impl Stream {
     fn learner_step(&mut self) {
         let Some(id) = self.learner else {
             let name = self.name();
-            let peer_urls = owned(self.pick(&URLS));
+            let peer_urls = numbered(self.pick(&URLS), name - OWN);
             let add = pb::MemberAddRequest { peer_urls, is_learner: true };
             let mut add = Call::new(ADD, &add);
             add.binds = Some(name);
@@ -106,7 +113,7 @@ impl Stream {
             2 | 3 => {
                 let peer_urls = match self.one_in(3) {
                     true => owned(&[PEER_URL]),
-                    false => owned(self.pick(&URLS[..3])),
+                    false => numbered(self.pick(&URLS[..3]), 0),
                 };
                 self.push(Call::new(UPDATE, &pb::MemberUpdateRequest { id, peer_urls }));
             }

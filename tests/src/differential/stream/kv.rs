@@ -1,11 +1,14 @@
 //! What the model's generator draws, as calls.
 
 use bytes::Bytes;
+use prost::Message;
 use proto::etcdserverpb as pb;
 
 use super::Stream;
 use crate::differential::server::Flavour;
 use crate::differential::step::{Action, Call};
+
+const TXN: &str = "/etcdserverpb.KV/Txn";
 
 impl Stream {
     /// A request of the key space or of leases.
@@ -15,7 +18,10 @@ impl Stream {
         }
         let request = loop {
             let request = self.generator.request();
-            if !request.txn.as_ref().is_some_and(ends_etcd) {
+            let ends_etcd = request.txn.as_ref().is_some_and(|txn| Clash::of(txn).ends_etcd());
+            let compaction = request.compaction.as_ref();
+            let loses = compaction.is_some_and(|asked| self.reborn.contains(&asked.revision));
+            if !ends_etcd && !loses {
                 break request;
             }
         };
@@ -52,25 +58,60 @@ impl Stream {
     }
 }
 
-/// Whether a transaction may end a real etcd: it does not see that a deletion with an open end
-/// meets
-/// a put, checks `ignore_value` and `ignore_lease` before both, and panics when the key is gone.
-fn ends_etcd(txn: &pb::TxnRequest) -> bool {
-    let (mut opens, mut keeps) = (false, false);
-    look(txn, &mut opens, &mut keeps);
-    opens && keeps
+/// What a transaction does that etcd does not expect to meet: it does not see that a deletion with
+/// an open end covers the key of a put.
+#[derive(Default)]
+struct Clash {
+    deletes_open: bool,
+    puts: bool,
+    /// A put keeps value or lease.
+    keeps: bool,
 }
 
-fn look(txn: &pb::TxnRequest, opens: &mut bool, keeps: &mut bool) {
-    use pb::request_op::Request;
-    for op in txn.success.iter().chain(&txn.failure) {
-        match &op.request {
-            Some(Request::RequestDeleteRange(delete)) => *opens |= delete.range_end[..] == [0],
-            Some(Request::RequestPut(put)) => *keeps |= put.ignore_value || put.ignore_lease,
-            Some(Request::RequestTxn(nested)) => look(nested, opens, keeps),
-            Some(Request::RequestRange(_)) | None => {}
+impl Clash {
+    fn of(txn: &pb::TxnRequest) -> Clash {
+        let mut clash = Clash::default();
+        clash.look(txn);
+        clash
+    }
+
+    fn look(&mut self, txn: &pb::TxnRequest) {
+        use pb::request_op::Request;
+        for op in txn.success.iter().chain(&txn.failure) {
+            match &op.request {
+                Some(Request::RequestDeleteRange(delete)) => {
+                    self.deletes_open |= delete.range_end[..] == [0];
+                }
+                Some(Request::RequestPut(put)) => {
+                    self.puts = true;
+                    self.keeps |= put.ignore_value || put.ignore_lease;
+                }
+                Some(Request::RequestTxn(nested)) => self.look(nested),
+                Some(Request::RequestRange(_)) | None => {}
+            }
         }
     }
+
+    /// A real etcd checks `ignore_value` and `ignore_lease` before both, and panics when the key is
+    /// gone.
+    fn ends_etcd(&self) -> bool {
+        self.deletes_open && self.keeps
+    }
+
+    /// A key may die and be born in one revision. A compaction to exactly this revision makes a
+    /// real etcd lose the key: it looks for what to keep only in the generation that ends there.
+    /// The next read of the key ends its process.
+    fn revives(&self) -> bool {
+        self.deletes_open && self.puts
+    }
+}
+
+/// Whether a step is a transaction in whose revision a key may die and be born.
+pub(super) fn revives(action: &Action) -> bool {
+    let Action::Call(call) = action else { return false };
+    let txn = call.messages.first().filter(|_| call.path == TXN);
+    let txn = txn.and_then(|bytes| pb::TxnRequest::decode(bytes.clone()).ok());
+    txn.is_some_and(|txn| Clash::of(&txn).revives())
 }
 
 /// The call that makes a request; what no client can ask is a read of nothing.
@@ -86,7 +127,7 @@ fn call(request: &pb::InternalRaftRequest) -> Call {
         return Call::new("/etcdserverpb.KV/DeleteRange", delete);
     }
     if let Some(txn) = txn {
-        return Call::new("/etcdserverpb.KV/Txn", txn);
+        return Call::new(TXN, txn);
     }
     if let Some(compaction) = &request.compaction {
         return Call::new("/etcdserverpb.KV/Compact", compaction);

@@ -1,6 +1,7 @@
 //! What a member is asked about itself, and alarms.
 
 use proto::etcdserverpb as pb;
+use proto::etcdserverpb::AlarmType;
 use proto::etcdserverpb::alarm_request::AlarmAction;
 use proto::etcdserverpb::downgrade_request::DowngradeAction;
 use proto::grpc::health::v1::{HealthCheckRequest, HealthListRequest};
@@ -58,35 +59,56 @@ impl Stream {
     /// An alarm asked for, or raised and later taken back. An action or a kind that etcd does not
     /// know ends its process when it is to be raised.
     pub(super) fn alarm(&mut self) {
-        let kinds = [0, 1, 2];
         let member_id = self.pick(&[0, 1, OWN, u64::MAX]);
-        let alarm = self.pick(&kinds);
-        let request = |action: AlarmAction, alarm, member_id| {
-            let action = action as i32;
-            Call::new(ALARM, &pb::AlarmRequest { action, member_id, alarm })
-        };
-        // Of two alarms at once the one raised last decides in etcd how a write is refused; here it
-        // is always the lack of space. So a second one is not raised while one is.
         let raised = !self.due.is_empty();
-        match self.prng.below(if raised { 3 } else { 5 }) {
+        match self.prng.below(if raised { 3 } else { 6 }) {
             0 | 1 => {
                 let alarm = self.pick(&[0, 1, 2, 7]);
-                self.push(request(AlarmAction::Get, alarm, member_id));
+                self.push(alarm_call(AlarmAction::Get, alarm, member_id));
             }
             2 => {
                 let alarm = self.pick(&[0, 1, 2, 7]);
-                self.push(request(AlarmAction::Deactivate, alarm, member_id));
+                self.push(alarm_call(AlarmAction::Deactivate, alarm, member_id));
             }
+            3 => self.two_alarms(),
             _ => {
-                self.push(request(AlarmAction::Activate, alarm, member_id));
+                let (alarm, member_id) = self.raisable();
+                self.push(alarm_call(AlarmAction::Activate, alarm, member_id));
                 if self.one_in(3) {
-                    self.push(request(AlarmAction::Activate, alarm, member_id));
+                    self.push(alarm_call(AlarmAction::Activate, alarm, member_id));
                 }
                 self.push(Call::new("/etcdserverpb.Maintenance/Status", &pb::StatusRequest {}));
-                self.push(request(AlarmAction::Get, 0, 0));
+                self.push(alarm_call(AlarmAction::Get, 0, 0));
                 let later = self.prng.between(4, 25) as u32;
-                self.due.push((later, request(AlarmAction::Deactivate, alarm, member_id)));
+                self.due.push((later, alarm_call(AlarmAction::Deactivate, alarm, member_id)));
             }
+        }
+    }
+
+    /// An alarm of a member. Never that the member itself has no space: Cairn takes that back by
+    /// itself, since it has.
+    fn raisable(&mut self) -> (i32, u64) {
+        let alarm = self.pick(&[0, 1, 2]);
+        let members = [0, 1, u64::MAX, OWN];
+        let known = if alarm == AlarmType::Nospace as i32 { &members[..3] } else { &members };
+        (alarm, self.pick(known))
+    }
+
+    /// Requests under two alarms. Nobody asks for the alarms meanwhile, nor for the status: the
+    /// order in which etcd lists several is that of a map of Go.
+    fn two_alarms(&mut self) {
+        let mut alarms = [self.raisable(), self.raisable()];
+        for (alarm, member_id) in alarms {
+            self.push(alarm_call(AlarmAction::Activate, alarm, member_id));
+        }
+        if self.one_in(2) {
+            alarms.reverse();
+        }
+        for (alarm, member_id) in alarms {
+            for _ in 0..4 {
+                self.request();
+            }
+            self.push(alarm_call(AlarmAction::Deactivate, alarm, member_id));
         }
     }
 
@@ -104,4 +126,9 @@ impl Stream {
             _ => self.push(Call::new("/grpc.health.v1.Health/Check", &check)),
         }
     }
+}
+
+fn alarm_call(action: AlarmAction, alarm: i32, member_id: u64) -> Call {
+    let action = action as i32;
+    Call::new(ALARM, &pb::AlarmRequest { action, member_id, alarm })
 }

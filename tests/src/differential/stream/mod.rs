@@ -14,7 +14,7 @@ mod lease;
 mod maintenance;
 mod watch;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use base::Prng;
 use model::rename::NAMES;
@@ -56,6 +56,10 @@ pub struct Stream {
     watches: BTreeMap<(usize, usize), u32>,
     revision: i64,
     compacted: i64,
+    /// The step before this one may have let a key die and be born at once.
+    may_revive: bool,
+    /// Revisions in which a key may have died and been born.
+    reborn: BTreeSet<i64>,
     auth: auth::Auth,
 }
 
@@ -102,6 +106,8 @@ impl Stream {
             watches: BTreeMap::new(),
             revision: 1,
             compacted: -1,
+            may_revive: false,
+            reborn: BTreeSet::new(),
             auth: auth::Auth::default(),
         };
         let list = pb::MemberListRequest { linearizable: true };
@@ -115,7 +121,11 @@ impl Stream {
     pub fn next(&mut self, revision: i64, compacted: i64) -> Step {
         (self.revision, self.compacted) = (revision, compacted);
         self.generator.observe(revision, compacted);
+        if self.may_revive {
+            self.reborn.insert(revision);
+        }
         let mut step = self.drawn();
+        self.may_revive = kv::revives(&step.action);
         if let Action::Call(call) = &mut step.action {
             lease::outlive(call);
         }

@@ -26,9 +26,7 @@ impl Stream {
             return self.close_stream(client, stream);
         }
         let request = self.generator.watch();
-        // What a cancelled watcher was told before is compared; who has caught up is certain. And
-        // Cairn's watchers learn of a put a moment after its answer: one that begins in that moment
-        // is told of the put and of the revision before, which is left out here.
+        // What a cancelled watcher was told before is compared; who has caught up is certain.
         self.queue.push_back(Step { client, action: Action::Settle });
         self.queue.push_back(Step { client, action: Action::watch(stream, &request) });
     }
@@ -38,6 +36,9 @@ impl Stream {
         let value = Bytes::from(vec![b'f'; 19_500]);
         let key = Bytes::from_static(b"k/2");
         let put = pb::PutRequest { key: key.clone(), value, ..Default::default() };
+        // Who has not caught up yet would be told of the puts in one response or in several, by
+        // chance.
+        self.push(Action::Settle);
         for _ in 0..32 {
             self.push(Call::new("/etcdserverpb.KV/Put", &put));
         }

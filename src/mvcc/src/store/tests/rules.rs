@@ -8,7 +8,8 @@ use proto::etcdserverpb as pb;
 use crate::error::KvError;
 use crate::memory::MemoryBackend;
 use crate::testing::requests::{
-    Leases, all, bytes, delete, keys, put, range, range_response, store,
+    Leases, all, bytes, delete, delete_op, keys, on_success, put, put_op, range, range_response,
+    store,
 };
 use crate::{Event, Store};
 
@@ -202,4 +203,16 @@ fn a_tombstone_at_the_compaction_stays_and_one_before_it_goes() {
     let part = view.read_revisions(5, 5, 1000).expect("kept");
     assert_eq!(part.events.len(), 1);
     assert!(view.read_revisions(4, 5, 1000).is_err());
+}
+
+/// A real etcd loses the key: it keeps only what belongs to the life that ends there.
+#[test]
+fn a_key_that_dies_and_is_born_in_the_compacted_revision_stays() {
+    let mut store = filled(&["a", "b"]);
+    let ops = vec![delete_op("a", "\0"), put_op("a", "again")];
+    store.txn(&on_success(ops), &Leases).expect("an open end is not seen to overlap");
+    store.compact(4).expect("allowed");
+    while store.compact_slice(1) {}
+    let found = read(&mut store, &all()).kvs;
+    assert_eq!((found.len(), &found[0].value[..], found[0].version), (1, &b"again"[..], 1));
 }
