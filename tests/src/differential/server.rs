@@ -16,8 +16,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::call;
 use super::step::Call;
-use crate::binaries::built;
-use crate::go;
+use crate::kind::Kind;
 use crate::ports::free_port;
 
 /// How long a member may take to serve.
@@ -26,15 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The URLs that members advertise; nobody listens there.
 pub const PEER_URL: &str = "http://127.0.0.1:2380";
 const CLIENT_URL: &str = "http://127.0.0.1:2379";
-
-/// Which server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A real etcd.
-    Etcd,
-    /// Cairn.
-    Cairn,
-}
 
 /// The settings of a member that a stream was drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,10 +136,7 @@ impl Drop for Server {
 }
 
 fn spawn(kind: Kind, flavour: Flavour, client: u16, peer: u16, directory: &TempDir) -> Child {
-    let server = match kind {
-        Kind::Etcd => go::etcd().to_path_buf(),
-        Kind::Cairn => built("cairn"),
-    };
+    let server = kind.program();
     let log = directory.path().join("log");
     let log = File::options().create(true).append(true).open(log).expect("the disk takes it");
     let mut command = Command::new(&server);
