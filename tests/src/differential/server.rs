@@ -47,9 +47,7 @@ impl Flavour {
 /// A running member, ended when dropped.
 pub struct Server {
     kind: Kind,
-    flavour: Flavour,
     client: u16,
-    peer: u16,
     process: Child,
     directory: TempDir,
 }
@@ -70,16 +68,9 @@ impl Server {
         let directory = directory();
         let (client, peer) = (free_port(), free_port());
         let process = spawn(kind, flavour, client, peer, &directory);
-        let mut server = Server { kind, flavour, client, peer, process, directory };
+        let mut server = Server { kind, client, process, directory };
         server.wait().await;
         server
-    }
-
-    /// Kills the member and starts it on what it left.
-    pub async fn restart(&mut self) {
-        self.end();
-        self.process = spawn(self.kind, self.flavour, self.client, self.peer, &self.directory);
-        self.wait().await;
     }
 
     /// A connection of its own.

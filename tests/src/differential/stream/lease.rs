@@ -14,8 +14,8 @@ const GRANT: &str = "/etcdserverpb.Lease/LeaseGrant";
 /// Seconds that every lease lives at least: longer than any stream runs.
 const TTL_MIN: i64 = 3_000;
 
-/// Makes a lease that is to be granted outlive the stream, unless it is revoked at once: two servers
-/// end a lease at different times.
+/// Makes a lease that is to be granted outlive the stream, unless it is revoked at once: two
+/// servers end a lease at different times.
 pub(super) fn outlive(call: &mut Call) {
     if call.path != GRANT || call.binds.is_some() {
         return;
