@@ -10,9 +10,8 @@ use mvcc::{Knobs, KvHash, Store};
 use prost::Message;
 use proto::etcdserverpb as pb;
 use state::{Committed, Machine, Recorded};
-use tests::differential::{
-    Action, Call, Features, Flavour, Kind, Outcome, Server, Side, Step, Stream,
-};
+use tests::differential::{Action, Call, Features, Flavour, Outcome, Server, Side, Step, Stream};
+use tests::kind::Kind;
 use wal::{Entry, Recovery};
 
 /// Streams, each with a log of its own.

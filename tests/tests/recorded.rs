@@ -4,7 +4,8 @@
 //! be equal but for what the table of differences explains. Fields whose values are accidental are
 //! at least set wherever etcd set them.
 
-use tests::differential::{Difference, Explanations, Kind, Recording, Server, Side};
+use tests::differential::{Difference, Explanations, Recording, Server, Side};
+use tests::kind::Kind;
 
 /// Requests that must be there in all.
 const REQUESTS_MIN: usize = 5_000;

@@ -61,8 +61,6 @@ pub struct Method {
     pub response: String,
     /// Whether the client sends a stream.
     pub client_streams: bool,
-    /// Whether the server sends a stream.
-    pub server_streams: bool,
 }
 
 /// All messages by full name, and all methods.
@@ -186,7 +184,6 @@ const SERVICE_METHOD: u32 = 2;
 const METHOD_REQUEST: u32 = 2;
 const METHOD_RESPONSE: u32 = 3;
 const METHOD_CLIENT_STREAMS: u32 = 5;
-const METHOD_SERVER_STREAMS: u32 = 6;
 /// The name of a message, a field or an enum.
 const NAME: u32 = 1;
 const MESSAGE_FIELD: u32 = 2;
@@ -253,7 +250,6 @@ fn describe_method(service: &str, method: &[u8]) -> Method {
         request: message(METHOD_REQUEST),
         response: message(METHOD_RESPONSE),
         client_streams: number(method, METHOD_CLIENT_STREAMS) == Some(1),
-        server_streams: number(method, METHOD_SERVER_STREAMS) == Some(1),
     }
 }
 

@@ -13,9 +13,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use tests::differential::{
-    Episode, Explanations, Features, Kind, Summary, record, run_episode, shrink,
-};
+use tests::differential::{Episode, Explanations, Features, Summary, record, run_episode, shrink};
+use tests::kind::Kind;
 
 /// Steps of an episode: each begins with fresh members.
 const EPISODE: usize = 2_000;

@@ -3,10 +3,11 @@
 
 use super::compare::Difference;
 use super::recording::{Line, Recording};
-use super::server::{Flavour, Kind, Server};
+use super::server::{Flavour, Server};
 use super::side::Side;
 use super::step::Step;
 use super::stream::{Features, Stream};
+use crate::kind::Kind;
 
 /// What an episode is made of.
 #[derive(Clone, Copy, Debug)]

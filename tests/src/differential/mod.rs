@@ -28,7 +28,7 @@ pub use episode::{Episode, record, run_episode};
 pub use explain::Explanations;
 pub use outcome::Outcome;
 pub use recording::{Line, Recording};
-pub use server::{Flavour, Kind, Server};
+pub use server::{Flavour, Server};
 pub use shrink::shrink;
 pub use side::Side;
 pub use step::{Action, Call, Step};

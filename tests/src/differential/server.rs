@@ -16,8 +16,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::call;
 use super::step::Call;
-use crate::binaries::built;
-use crate::go;
+use crate::kind::Kind;
 use crate::ports::free_port;
 
 /// How long a member may take to serve.
@@ -26,15 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The URLs that members advertise; nobody listens there.
 pub const PEER_URL: &str = "http://127.0.0.1:2380";
 const CLIENT_URL: &str = "http://127.0.0.1:2379";
-
-/// Which server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A real etcd.
-    Etcd,
-    /// Cairn.
-    Cairn,
-}
 
 /// The settings of a member that a stream was drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,9 +47,7 @@ impl Flavour {
 /// A running member, ended when dropped.
 pub struct Server {
     kind: Kind,
-    flavour: Flavour,
     client: u16,
-    peer: u16,
     process: Child,
     directory: TempDir,
 }
@@ -80,16 +68,9 @@ impl Server {
         let directory = directory();
         let (client, peer) = (free_port(), free_port());
         let process = spawn(kind, flavour, client, peer, &directory);
-        let mut server = Server { kind, flavour, client, peer, process, directory };
+        let mut server = Server { kind, client, process, directory };
         server.wait().await;
         server
-    }
-
-    /// Kills the member and starts it on what it left.
-    pub async fn restart(&mut self) {
-        self.end();
-        self.process = spawn(self.kind, self.flavour, self.client, self.peer, &self.directory);
-        self.wait().await;
     }
 
     /// A connection of its own.
@@ -146,10 +127,7 @@ impl Drop for Server {
 }
 
 fn spawn(kind: Kind, flavour: Flavour, client: u16, peer: u16, directory: &TempDir) -> Child {
-    let server = match kind {
-        Kind::Etcd => go::etcd().to_path_buf(),
-        Kind::Cairn => built("cairn"),
-    };
+    let server = kind.program();
     let log = directory.path().join("log");
     let log = File::options().create(true).append(true).open(log).expect("the disk takes it");
     let mut command = Command::new(&server);

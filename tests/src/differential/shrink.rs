@@ -1,9 +1,10 @@
 //! Makes a list of steps that ends in a difference shorter.
 
 use super::compare::Difference;
-use super::server::{Flavour, Kind, Server};
+use super::server::{Flavour, Server};
 use super::side::Side;
 use super::step::Step;
+use crate::kind::Kind;
 
 /// Runs a list of steps on fresh members; the difference in its last step, if there still is one.
 async fn last_difference(

@@ -7,7 +7,8 @@ mod work;
 
 use std::time::Duration;
 
-use members::{Kind, Members};
+use members::Members;
+use tests::kind::Kind;
 
 /// Entries between two snapshots of etcd's members, and how many they keep behind one: so few that
 /// who is away for a moment needs a snapshot.

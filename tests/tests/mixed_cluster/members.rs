@@ -10,22 +10,14 @@ use proto::etcdserverpb as pb;
 use proto::etcdserverpb::cluster_client::ClusterClient;
 use proto::etcdserverpb::kv_client::KvClient;
 use proto::etcdserverpb::maintenance_client::MaintenanceClient;
-use tests::binaries::built;
 use tests::cluster::{Member, initial_cluster};
-use tests::go;
+use tests::kind::Kind;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::SNAPSHOT_FLAGS;
 
 /// How long a step may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Whose program a member runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Etcd,
-    Cairn,
-}
 
 struct One {
     member: Member,
@@ -65,10 +57,7 @@ impl One {
     }
 
     fn start(&mut self, state: &str, cluster: &str) {
-        let program = match self.kind {
-            Kind::Etcd => go::etcd().to_path_buf(),
-            Kind::Cairn => built("cairn"),
-        };
+        let program = self.kind.program();
         let mut flags = vec!["--initial-cluster-state", state, "--initial-cluster", cluster];
         flags.extend(SNAPSHOT_FLAGS);
         self.child = Some(self.member.spawn(&program, &flags));

@@ -14,10 +14,10 @@ const GRANT: &str = "/etcdserverpb.Lease/LeaseGrant";
 /// Seconds that every lease lives at least: longer than any stream runs.
 const TTL_MIN: i64 = 3_000;
 
-/// Makes a lease that is to be granted outlive the stream: two servers end a lease at different
-/// times. So what a TTL below the shortest becomes is left to the tests of leases.
+/// Makes a lease that is to be granted outlive the stream, unless it is revoked at once: two
+/// servers end a lease at different times.
 pub(super) fn outlive(call: &mut Call) {
-    if call.path != GRANT {
+    if call.path != GRANT || call.binds.is_some() {
         return;
     }
     for message in &mut call.messages {
@@ -47,12 +47,25 @@ impl Stream {
         self.push(Call::new("/etcdserverpb.Lease/LeaseLeases", &pb::LeaseLeasesRequest {}));
     }
 
+    /// A lease that asks for less than the shortest life, gone before that ends.
+    fn short_lease(&mut self) {
+        let name = self.name();
+        let ttl = self.pick(&[i64::MIN, -1, 0, 1, 2]);
+        let mut grant = Call::new(GRANT, &pb::LeaseGrantRequest { ttl, id: 0 });
+        grant.binds = Some(name);
+        self.push(grant);
+        self.push(Call::new(REVOKE, &pb::LeaseRevokeRequest { id: name as i64 }));
+    }
+
     /// The life of a lease whose id the server chooses. No key hangs on it: the hash of the key
     /// space would differ.
     pub(super) fn chosen_lease(&mut self) {
+        if self.one_in(3) {
+            return self.short_lease();
+        }
         let name = self.name();
         let id = name as i64;
-        let ttl = self.pick(&[0, 100, 3_000, 9_000_000_000]);
+        let ttl = self.pick(&[3_000, 100_000, 9_000_000_000, 9_000_000_001]);
         let mut grant = Call::new(GRANT, &pb::LeaseGrantRequest { ttl, id: 0 });
         grant.binds = Some(name);
         self.push(grant);
