@@ -74,7 +74,8 @@ impl<S: BackendSnapshot> View<S> {
     /// # Errors
     /// As [`View::hash_kv`].
     pub fn compaction_hash(&self, revision: i64) -> Result<KvHash, ReadError> {
-        let at = self.hashed_revision(revision)?;
+        // A first compaction may go to zero, which is no name for the newest here.
+        let at = if revision == 0 { 0 } else { self.hashed_revision(revision)? };
         // A tombstone at the very revision is kept by the compaction, and that is enough for etcd
         // to filter.
         let keeps_any = self.image.index.alive(Interval::From(b""), at).next().is_some()

@@ -216,3 +216,12 @@ fn a_key_that_dies_and_is_born_in_the_compacted_revision_stays() {
     let found = read(&mut store, &all()).kvs;
     assert_eq!((found.len(), &found[0].value[..], found[0].version), (1, &b"again"[..], 1));
 }
+
+/// etcd keeps it and answers with it when it is asked for the newest.
+#[test]
+fn the_hash_of_a_compaction_to_zero_covers_nothing() {
+    let mut store = filled(&["a", "b"]);
+    let hash = store.view().compaction_hash(0).expect("nothing is compacted");
+    let told = (hash.hash, hash.compact_revision, hash.hash_revision);
+    assert_eq!(told, (1_084_519_789, -1, 0));
+}
