@@ -84,15 +84,11 @@ impl Auth {
     /// Whether the granted ranges cover a range, one step from grant to grant at a time.
     fn covers(grants: &[&Permission], key: &[u8], end: &[u8]) -> bool {
         if !end.is_empty() && end != OPEN && key >= end {
-            // No key is asked for; as in etcd one grant has to span both bounds all the same.
-            return grants.iter().any(|grant| {
-                let stop = [&grant.key[..], &[0]].concat();
-                grant.key[..] < *end
-                    && match &grant.range_end[..] {
-                        OPEN => true,
-                        b"" => key < &stop[..],
-                        stop => key < stop,
-                    }
+            // No key is asked for; as in etcd a grant has to be around the first bound all the same.
+            return grants.iter().any(|grant| match &grant.range_end[..] {
+                OPEN => grant.key[..] <= *key,
+                b"" => grant.key[..] == *key,
+                stop => grant.key[..] <= *key && key < stop,
             });
         }
         let successor = [key, &[0]].concat();
