@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod coverage;
 pub mod differential;
 pub mod go;
+pub mod hostile;
 pub mod kind;
 pub mod ports;
 pub mod repository;

@@ -83,6 +83,30 @@ impl Server {
         Endpoint::from_shared(url).expect("a URL").connect_lazy()
     }
 
+    /// Where it serves clients.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.client
+    }
+
+    /// Whether the process has not ended.
+    ///
+    /// # Panics
+    /// When the system does not know the process.
+    pub fn runs(&mut self) -> bool {
+        self.process.try_wait().expect("it is our child").is_none()
+    }
+
+    /// How much of it is in memory; zero once it has ended.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(path).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.unwrap_or_default() * 1024
+    }
+
     /// What it has logged.
     #[must_use]
     pub fn log(&self) -> String {

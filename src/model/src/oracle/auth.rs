@@ -84,7 +84,7 @@ impl Auth {
     /// Whether the granted ranges cover a range, one step from grant to grant at a time.
     fn covers(grants: &[&Permission], key: &[u8], end: &[u8]) -> bool {
         if !end.is_empty() && end != OPEN && key >= end {
-            // No key is asked for; as in etcd a grant has to be around the first bound all the same.
+            // No key is asked for; as in etcd a grant must be around the first bound all the same.
             return grants.iter().any(|grant| match &grant.range_end[..] {
                 OPEN => grant.key[..] <= *key,
                 b"" => grant.key[..] == *key,
