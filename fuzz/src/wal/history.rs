@@ -167,10 +167,34 @@ impl Scribe {
         if !std::mem::replace(&mut self.is_synced, is_synced) {
             self.history.batches.pop();
         }
-        let (end, log) = (begin + len, self.log.values().cloned().collect());
+        let (end, log): (_, Vec<_>) = (begin + len, self.log.values().cloned().collect());
         let state = self.state;
+        if let Some((segment, end)) = header(ops).filter(|_| !is_synced) {
+            // What the next batch overwrites is in the new segment's header too, which is synced.
+            let log = log.clone();
+            self.history.batches.push(Batch {
+                segment,
+                begin: 0,
+                end,
+                entries: Vec::new(),
+                log,
+                state,
+            });
+        }
         self.history.batches.push(Batch { segment, begin, end, entries, log, state });
     }
+}
+
+/// The segment that is begun, and the length of its header.
+fn header(ops: &[Op]) -> Option<(String, usize)> {
+    let (from, to) = ops.iter().find_map(|op| match op {
+        Op::Rename { from, to } => Some((from, to.clone())),
+        _ => None,
+    })?;
+    ops.iter().find_map(|op| match op {
+        Op::Write { name, bytes, .. } if name == from => Some((to.clone(), bytes.len())),
+        _ => None,
+    })
 }
 
 /// An entry as the writer wants it.
