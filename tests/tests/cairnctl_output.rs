@@ -280,7 +280,9 @@ impl Side {
         let id: u64 = decimal.parse().expect("an id is a number");
         self.names.push((decimal.to_owned(), name.to_owned()));
         self.names.push((format!("{id:016x}"), name.to_owned()));
-        // A short one is padded with spaces where it stands in a line for people.
+        // A short one is padded with spaces where it stands in a line for people. Not so in a list:
+        // there the space belongs to the comma.
+        self.names.push((format!(", {id:x}"), format!(", {name}")));
         self.names.push((format!("{id:16x}"), name.to_owned()));
         self.names.push((format!("{id:x}"), name.to_owned()));
     }
