@@ -2,12 +2,10 @@
 //! doubled, or joined with another sample.
 
 use base::Prng;
+use model::mutate::change;
 
 /// Longest input that is made.
 pub const BYTES_MAX: usize = 4096;
-
-/// What small fields break at.
-const EDGES: [u8; 7] = [0, 1, 0x7f, 0x80, 0x81, 0xfe, 0xff];
 
 /// The input with this number; the same for the same seed and samples.
 #[must_use]
@@ -24,35 +22,6 @@ pub fn input(seed: u64, number: u64, samples: &[Vec<u8>]) -> Vec<u8> {
     }
     bytes.truncate(BYTES_MAX);
     bytes
-}
-
-fn change(prng: &mut Prng, bytes: &mut Vec<u8>, samples: &[Vec<u8>]) {
-    if bytes.is_empty() {
-        bytes.push(prng.next_u64() as u8);
-        return;
-    }
-    let len = bytes.len() as u64;
-    let at = prng.below(len) as usize;
-    let end = (at + 1 + prng.below(64) as usize).min(bytes.len());
-    match prng.below(9) {
-        0 => bytes[at] ^= 1 << prng.below(8),
-        1 => bytes[at] = *prng.pick(&EDGES),
-        2 => bytes[at] = bytes[at].wrapping_add(*prng.pick(&[1, 2, 0xff, 0xfe])),
-        3 => bytes.truncate(at),
-        4 => bytes.insert(at, prng.next_u64() as u8),
-        5 => drop(bytes.drain(at..end)),
-        6 => {
-            let part = bytes[at..end].to_vec();
-            bytes.extend(part);
-        }
-        7 => bytes[at..end].iter_mut().for_each(|byte| *byte = prng.next_u64() as u8),
-        _ => {
-            let other = prng.pick(samples);
-            let from = prng.below(other.len() as u64 + 1) as usize;
-            bytes.truncate(at);
-            bytes.extend(&other[from..]);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::iter::Sum;
 use std::time::Duration;
 
+use ::tests::resident::resident_bytes;
+
 /// Clock ticks a second in `/proc`, fixed by Linux's interface.
 const TICKS_PER_SECOND: u32 = 100;
 
@@ -19,13 +21,11 @@ impl Usage {
     /// Of one process; zero when it has ended.
     #[must_use]
     pub fn of(process: u32) -> Usage {
-        let read = |file: &str| {
-            std::fs::read_to_string(format!("/proc/{process}/{file}")).unwrap_or_default()
-        };
-        let ticks = cpu_ticks(&read("stat")).unwrap_or(0);
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let ticks = cpu_ticks(&stat).unwrap_or(0);
         Usage {
             cpu: Duration::from_secs(ticks) / TICKS_PER_SECOND,
-            resident_bytes: resident_bytes(&read("status")).unwrap_or(0),
+            resident_bytes: resident_bytes(process),
         }
     }
 }
@@ -48,21 +48,14 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
-fn resident_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-    Some(kib << 10)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{cpu_ticks, resident_bytes};
+    use super::cpu_ticks;
 
     #[test]
     fn fields_are_found_behind_a_name_with_spaces() {
         let stat = "7 (a b) c) S 1 2 3 4 5 6 7 8 9 10 120 30 0 0 20 0 1";
         assert_eq!(cpu_ticks(stat), Some(150));
-        assert_eq!(resident_bytes("VmPeak:\t 9 kB\nVmRSS:\t    12 kB\n"), Some(12 << 10));
         assert_eq!(cpu_ticks(""), None);
     }
 }

@@ -2,7 +2,6 @@
 //! revision that was kept, and so is the hash of each of the last compactions.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use bytes::Bytes;
 use mvcc::memory::MemoryBackend;
@@ -12,10 +11,14 @@ use proto::etcdserverpb as pb;
 use state::{Committed, Machine, Recorded};
 use tests::differential::{Action, Call, Features, Flavour, Outcome, Server, Side, Step, Stream};
 use tests::kind::Kind;
-use wal::{Entry, Recovery};
+use tests::log_files::recovered;
+use wal::Entry;
 
 /// Streams, each with a log of its own.
 const SEEDS: std::ops::Range<u64> = 1..9;
+
+/// Bytes of a segment of etcd's.
+const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// Requests of each log.
 const STEPS: usize = 700;
@@ -40,24 +43,6 @@ async fn hash(side: &mut Side, revision: i64) -> Hash {
             Ok((answer.hash, answer.compact_revision, answer.hash_revision))
         }
     }
-}
-
-/// The entries of a log directory.
-fn entries(directory: &Path) -> Vec<Entry> {
-    let files: BTreeMap<String, Bytes> = std::fs::read_dir(directory)
-        .expect("the log is there")
-        .map(|file| file.expect("it can be listed"))
-        .map(|file| {
-            let bytes = std::fs::read(file.path()).expect("it can be read");
-            (file.file_name().into_string().expect("names are ASCII"), bytes.into())
-        })
-        .collect();
-    let names: Vec<String> = files.keys().cloned().collect();
-    let mut recovery = Recovery::new(&names).expect("there are segments");
-    for name in recovery.names() {
-        recovery.segment(&name, files[&name].clone()).expect("the segment is sound");
-    }
-    recovery.finish(64 << 20).expect("the log is whole").entries
 }
 
 /// Cairn's state machine after a log, and the hashes of its compactions.
@@ -121,7 +106,7 @@ async fn compare(seed: u64) -> usize {
     }
     // What a process was told is in its files, however it ends.
     let directory = side.server().data_dir().join("member/wal");
-    let mut applied = Applied::new(&entries(&directory));
+    let mut applied = Applied::new(&recovered(&directory, SEGMENT_BYTES).entries);
     assert_eq!(applied.machine.revision(), last, "seed {seed}");
     for (revision, expected) in &hashes {
         let got = applied.hash(*revision);

@@ -1,21 +1,17 @@
 //! What somebody without credentials may call while authentication is on: every method that the
 //! descriptors name, on a real etcd and on Cairn. What is open is a list; all else is refused.
 
-use std::str::FromStr;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use model::schema::Schema;
 use prost::Message;
 use proto::etcdserverpb as pb;
-use proto::etcdserverpb::auth_client::AuthClient;
 use proto::v3electionpb as epb;
 use proto::v3lockpb as lpb;
 use tests::cluster::{Cluster, Member};
-use tonic::Status;
-use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::codegen::http::uri::PathAndQuery;
+use tests::differential::open;
+use tests::users::root_alone;
 use tonic::transport::Channel;
 
 /// How long a call may take to be refused, or to be open.
@@ -55,44 +51,6 @@ fn expected(path: &str) -> String {
         "/v3electionpb.Election/Observe" => "ended".to_owned(),
         path if path.starts_with("/v3") => "Unknown: etcdserver: user name is empty".to_owned(),
         _ => NOBODY.to_owned(),
-    }
-}
-
-/// Passes bytes through.
-#[derive(Clone, Copy)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Raw;
-    type Decoder = Raw;
-
-    fn encoder(&mut self) -> Raw {
-        Raw
-    }
-
-    fn decoder(&mut self) -> Raw {
-        Raw
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }
 
@@ -152,17 +110,11 @@ fn request(path: &str) -> Bytes {
 
 /// How the first answer to a call by nobody looks.
 async fn outcome(channel: &Channel, path: &str, is_stream: bool) -> String {
-    let mut grpc = Grpc::new(channel.clone());
-    grpc.ready().await.expect("the server is there");
-    let (requests, open) = tokio::sync::mpsc::channel(1);
+    let (requests, sent) = tokio::sync::mpsc::channel(1);
     requests.send(request(path)).await.expect("it is open");
     let requests = is_stream.then_some(requests);
-    let stream = tokio_stream::wrappers::ReceiverStream::new(open);
-    let at = PathAndQuery::from_str(path).expect("a path");
-    let asked = async {
-        let answers = grpc.streaming(tonic::Request::new(stream), at, Raw).await?;
-        answers.into_inner().message().await
-    };
+    let stream = tokio_stream::wrappers::ReceiverStream::new(sent);
+    let asked = async { open(channel, path, stream, &[]).await?.message().await };
     let answered = tokio::time::timeout(PATIENCE, asked).await;
     drop(requests);
     match answered {
@@ -180,23 +132,13 @@ async fn outcome(channel: &Channel, path: &str, is_stream: bool) -> String {
     }
 }
 
-async fn enable(channel: &Channel) {
-    let mut auth = AuthClient::new(channel.clone());
-    let root = || "root".to_owned();
-    let user = pb::AuthUserAddRequest { name: root(), password: root(), ..Default::default() };
-    auth.user_add(user).await.expect("new");
-    let grant = pb::AuthUserGrantRoleRequest { user: root(), role: root() };
-    auth.user_grant_role(grant).await.expect("he exists");
-    auth.auth_enable(pb::AuthEnableRequest {}).await.expect("root is root");
-}
-
 /// The outcome of each method in the order of the descriptors.
 fn outcomes(cluster: &Cluster) -> Vec<(String, String)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("threads").block_on(async {
         let endpoint = Channel::from_shared(cluster.members()[0].client_url()).expect("a URL");
         let channel = endpoint.connect().await.expect("it serves");
-        enable(&channel).await;
+        root_alone(&channel).await.expect("there are no users yet");
         let mut found = Vec::new();
         for method in Schema::of_protocol().methods() {
             if !method.path.starts_with("/raft") {

@@ -1,13 +1,12 @@
 //! etcd's own storage/wal package judges our log files, and we read files that it writes.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use base::{ClusterId, Index, MemberId, Term};
-use bytes::Bytes;
 use proto::raftpb::ConfState;
 use tests::go;
-use wal::{EntryRef, HardState, Metadata, Op, Recovered, Recovery, SnapshotMark, Writer};
+use tests::log_files::recovered;
+use wal::{EntryRef, HardState, Metadata, Op, Recovered, SnapshotMark, Writer};
 
 const SEGMENT_BYTES: u64 = 4096;
 
@@ -45,23 +44,6 @@ fn run(directory: &Path, ops: Vec<Op>) {
             }
         }
     }
-}
-
-fn recover(directory: &Path) -> Recovered {
-    let files: BTreeMap<String, Bytes> = std::fs::read_dir(directory)
-        .expect("the directory exists")
-        .map(|file| {
-            let file = file.expect("it can be listed");
-            let bytes = std::fs::read(file.path()).expect("it can be read");
-            (file.file_name().into_string().expect("names are ASCII"), bytes.into())
-        })
-        .collect();
-    let names: Vec<String> = files.keys().cloned().collect();
-    let mut recovery = Recovery::new(&names).expect("there are segments");
-    for name in recovery.names() {
-        recovery.segment(&name, files[&name].clone()).expect("the segment is sound");
-    }
-    recovery.finish(SEGMENT_BYTES).expect("the log is whole")
 }
 
 /// What etcd prints of a log, and the same of ours.
@@ -129,7 +111,7 @@ fn etcd_verifies_and_reads_what_we_write() {
     let ops = batch(&mut writer, 4, u64::MAX, 57, &[58, 59, 60, 61, 62]);
     run(directory.path(), ops);
     assert!(writer.segments().len() > 2);
-    assert_same(&walcheck("read", directory.path()), &recover(directory.path()));
+    assert_same(&walcheck("read", directory.path()), &recovered(directory.path(), SEGMENT_BYTES));
 
     let conf_state = ConfState { voters: vec![1, u64::MAX], ..ConfState::default() };
     let mark = SnapshotMark { index: Index(40), term: Term(1), conf_state };
@@ -138,7 +120,7 @@ fn etcd_verifies_and_reads_what_we_write() {
     run(directory.path(), writer.release(Index(40)));
     let ops = batch(&mut writer, 5, 1, 62, &[63]);
     run(directory.path(), ops);
-    let read = recover(directory.path());
+    let read = recovered(directory.path(), SEGMENT_BYTES);
     assert_eq!(read.entries.first().map(|entry| entry.index), Some(Index(41)));
     assert_same(&walcheck("read", directory.path()), &read);
 }
@@ -148,12 +130,12 @@ fn we_read_and_continue_what_etcd_writes() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let log = directory.path().join("wal");
     walcheck("write", &log);
-    let read = recover(&log);
+    let read = recovered(&log, SEGMENT_BYTES);
     assert_eq!(read.entries.len(), 51);
     assert_same(&walcheck("read", &log), &read);
     run(&log, read.ops);
     let mut writer = read.writer;
     let ops = batch(&mut writer, 5, 0x1234, 93, &[94, 95]);
     run(&log, ops);
-    assert_same(&walcheck("read", &log), &recover(&log));
+    assert_same(&walcheck("read", &log), &recovered(&log, SEGMENT_BYTES));
 }

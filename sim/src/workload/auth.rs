@@ -20,6 +20,8 @@ use crate::plan::Workload;
 use crate::sync::lock;
 
 const PASSWORD: &str = "p";
+/// How somebody is refused who has no right, or is nobody.
+const DENIALS: [ApiError; 2] = [ApiError::PERMISSION_DENIED, ApiError::USER_EMPTY];
 /// No run takes so long.
 const LEASE_TTL_SECONDS: i64 = 1_000_000;
 
@@ -195,10 +197,6 @@ fn judge(client: &Client, asked: Asked<'_>, is_shown: bool) {
     client.world.judge(verdict);
 }
 
-fn is_denial(error: &ApiError) -> bool {
-    [ApiError::PERMISSION_DENIED, ApiError::USER_EMPTY].contains(error)
-}
-
 /// Does something as the user.
 async fn act(client: &Client, request: Request) {
     caller(client);
@@ -210,7 +208,7 @@ async fn act(client: &Client, request: Request) {
     let is_old = range.as_ref().is_some_and(|range| range.serializable);
     let from = if is_old { 0 } else { client.before().commit };
     let outcome = client.request(request).await;
-    let is_denied = matches!(&outcome, Outcome::Refused(error) if is_denial(error));
+    let is_denied = matches!(&outcome, Outcome::Refused(error) if DENIALS.contains(error));
     let is_done = matches!(&outcome, Outcome::Done(_));
     match range {
         Some(range) if is_done || is_denied => {
@@ -246,7 +244,7 @@ async fn watch(client: &Client, workload: &Workload) {
     });
     let Outcome::Done((from, first)) = opened.await else { return };
     let ends_with = |error: &ApiError| first.cancel_reason.ends_with(&*error.text);
-    let is_denied = [ApiError::PERMISSION_DENIED, ApiError::USER_EMPTY].iter().any(ends_with);
+    let is_denied = DENIALS.iter().any(ends_with);
     if is_denied || !first.canceled {
         let (key, end) = (&key, &range_end);
         judge(client, Asked { check: "Z4", user: None, key, end, from }, !is_denied);

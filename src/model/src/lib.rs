@@ -11,6 +11,7 @@ pub mod check;
 mod error;
 pub mod generator;
 mod interval;
+pub mod mutate;
 pub mod normalise;
 pub mod oracle;
 pub mod rename;

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::path::Path;
+
 use proto::etcdserverpb as pb;
 use proto::etcdserverpb::alarm_request::AlarmAction::{Activate, Deactivate, Get};
 use proto::etcdserverpb::kv_client::KvClient;
@@ -63,6 +65,15 @@ async fn alarms_are_listed_raised_and_taken_back_exactly() {
     assert!(process.is_running());
 }
 
+/// A lone member, and a channel to it.
+async fn serving(dir: &Path) -> (support::Process, Channel) {
+    let member = support::cluster(dir, 1).remove(0);
+    let mut process = member.start();
+    process.ready().await;
+    let channel = support::channel(&member.client_url()).await.expect("it serves");
+    (process, channel)
+}
+
 fn refused<T>(what: &str, answer: Result<Response<T>, Status>) {
     let status = answer.map(|_| ()).expect_err(what);
     let told = (status.code(), status.message());
@@ -72,10 +83,8 @@ fn refused<T>(what: &str, answer: Result<Response<T>, Status>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn corrupt_refuses_every_write_and_lets_reads_and_watches_go_on() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let member = support::cluster(dir.path(), 1).remove(0);
-    let mut process = member.start();
-    let mut kv: KvClient<_> = process.ready().await;
-    let channel = support::channel(&member.client_url()).await.expect("it serves");
+    let (_process, channel) = serving(dir.path()).await;
+    let mut kv = KvClient::new(channel.clone());
     let mut leases = LeaseClient::new(channel.clone());
     let mut alarms = Client(MaintenanceClient::new(channel.clone()));
     support::put(&mut kv, "key", "value").await.expect("no alarm yet");
@@ -119,10 +128,8 @@ async fn corrupt_refuses_every_write_and_lets_reads_and_watches_go_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_alarms_corrupt_is_told() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let member = support::cluster(dir.path(), 1).remove(0);
-    let mut process = member.start();
-    let mut kv: KvClient<_> = process.ready().await;
-    let channel = support::channel(&member.client_url()).await.expect("it serves");
+    let (_process, channel) = serving(dir.path()).await;
+    let mut kv = KvClient::new(channel.clone());
     let mut leases = LeaseClient::new(channel.clone());
     let mut alarms = Client(MaintenanceClient::new(channel));
     let put = pb::PutRequest { key: "key".into(), ..Default::default() };

@@ -70,21 +70,28 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_that_was_away_past_the_release_catches_up_by_a_snapshot() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let mut members = support::cluster(dir.path(), 3);
-    for member in &mut members {
-        member.arguments =
-            vec!["--snapshot-count=20".into(), "--snapshot-catchup-entries=5".into()];
+/// Starts members that keep little of their logs, and kills a follower: all processes, which one is
+/// away, and which are there.
+async fn without_one(members: &mut [Member], flags: &[&str]) -> (Vec<Process>, usize, Vec<usize>) {
+    let flags = ["--snapshot-count=20", "--snapshot-catchup-entries=5"].iter().chain(flags);
+    for member in &mut *members {
+        member.arguments = flags.clone().map(|flag| (*flag).to_owned()).collect();
     }
     let mut processes: Vec<Process> = members.iter().map(Member::start).collect();
     for process in &mut processes {
         process.ready().await;
     }
-    let away = (leader(&members).await + 1) % members.len();
+    let away = (leader(members).await + 1) % members.len();
     processes[away].kill();
-    let others: Vec<usize> = (0..members.len()).filter(|at| *at != away).collect();
+    let others = (0..members.len()).filter(|at| *at != away).collect();
+    (processes, away, others)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_was_away_past_the_release_catches_up_by_a_snapshot() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut members = support::cluster(dir.path(), 3);
+    let (mut processes, away, others) = without_one(&mut members, &[]).await;
     let url = members[others[0]].client_url();
     fill(&url, "large", LARGE_BYTES, LARGE_WRITES).await;
     fill(&url, "small", 10, SMALL_WRITES).await;
@@ -118,17 +125,7 @@ async fn read(user: &User, key: &str) -> Result<usize, tonic::Status> {
 async fn users_come_with_a_snapshot_and_tokens_from_before_it_do_not() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut members = support::cluster(dir.path(), 3);
-    for member in &mut members {
-        let flags = ["--snapshot-count=20", "--snapshot-catchup-entries=5", "--bcrypt-cost=4"];
-        member.arguments = flags.map(Into::into).into();
-    }
-    let mut processes: Vec<Process> = members.iter().map(Member::start).collect();
-    for process in &mut processes {
-        process.ready().await;
-    }
-    let away = (leader(&members).await + 1) % members.len();
-    processes[away].kill();
-    let others: Vec<usize> = (0..members.len()).filter(|at| *at != away).collect();
+    let (mut processes, away, others) = without_one(&mut members, &["--bcrypt-cost=4"]).await;
     let root = User::nobody(&members[others[0]].client_url()).await.enable().await;
     root.add_user("u", "p").await.expect("new");
     root.add_role("r").await.expect("new");

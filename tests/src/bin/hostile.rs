@@ -24,6 +24,7 @@ use proto::etcdserverpb::response_op::Response as Answered;
 use tests::differential::{Flavour, Server};
 use tests::hostile::{Answer, Requests, Sender, send};
 use tests::kind::Kind;
+use tests::users::root_alone;
 use tokio::task::JoinSet;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -36,7 +37,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 const RESIDENT_BYTES_MAX: u64 = 512 << 20;
 /// How often an honest client begins anew after an alarm.
 const ATTEMPTS: usize = 100;
-const ROOT: &str = "root";
 
 #[derive(Debug, Parser)]
 #[command(about = "Sends broken requests to a member and looks whether it bears them")]
@@ -114,23 +114,6 @@ async fn serves(channel: &Channel, number: u64) -> Result<i64, String> {
         };
     }
     Err(format!("there is no moment without an alarm in {ATTEMPTS}"))
-}
-
-/// Makes root the only user; gives root's token.
-async fn lock_up(channel: &Channel) -> Result<String, String> {
-    let mut auth = AuthClient::new(channel.clone());
-    let password = "correct horse";
-    let add = pb::AuthUserAddRequest {
-        name: ROOT.into(),
-        password: password.into(),
-        ..Default::default()
-    };
-    auth.user_add(add).await.map_err(text)?;
-    let grant = pb::AuthUserGrantRoleRequest { user: ROOT.into(), role: ROOT.into() };
-    auth.user_grant_role(grant).await.map_err(text)?;
-    auth.auth_enable(pb::AuthEnableRequest {}).await.map_err(text)?;
-    let login = pb::AuthenticateRequest { name: ROOT.into(), password: password.into() };
-    Ok(auth.authenticate(login).await.map_err(text)?.into_inner().token)
 }
 
 /// What nobody but root can change: revisions of keys and of users, alarms, and leases.
@@ -216,7 +199,7 @@ async fn watch_over(
 async fn siege(is_locked: bool, options: &Options) -> Result<u64, String> {
     let mut server = Server::start(Kind::Cairn, Flavour::Usual).await;
     let token = match is_locked {
-        true => Some(lock_up(&server.connect()).await?),
+        true => Some(root_alone(&server.connect()).await.map_err(text)?),
         false => None,
     };
     let until = Instant::now() + Duration::from_secs(options.seconds) / 2;

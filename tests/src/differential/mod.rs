@@ -23,6 +23,7 @@ mod step;
 mod stream;
 mod watches;
 
+pub use call::open;
 pub use compare::{Difference, Summary};
 pub use episode::{Episode, record, run_episode};
 pub use explain::Explanations;

@@ -18,6 +18,7 @@ use super::call;
 use super::step::Call;
 use crate::kind::Kind;
 use crate::ports::free_port;
+use crate::resident::resident_bytes;
 
 /// How long a member may take to serve.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -100,11 +101,7 @@ impl Server {
     /// How much of it is in memory; zero once it has ended.
     #[must_use]
     pub fn resident_bytes(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.process.id());
-        let status = std::fs::read_to_string(path).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        kib.unwrap_or_default() * 1024
+        resident_bytes(self.process.id())
     }
 
     /// What it has logged.

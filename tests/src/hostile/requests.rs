@@ -2,6 +2,7 @@
 
 use base::Prng;
 use bytes::{BufMut, Bytes, BytesMut};
+use model::mutate;
 use model::schema::Schema;
 
 use crate::differential::{Action, Features, Flavour, Stream};
@@ -74,6 +75,8 @@ pub struct Requests {
     paths: Vec<String>,
     /// A revision that the server has.
     revision: i64,
+    /// The message before, for one that goes on as it does.
+    last: [Vec<u8>; 1],
 }
 
 impl Requests {
@@ -88,6 +91,7 @@ impl Requests {
             stream: Stream::new(seed, 1, Flavour::Usual, features),
             paths: paths.collect(),
             revision: 1,
+            last: [Vec::new()],
         }
     }
 
@@ -106,9 +110,11 @@ impl Requests {
         for message in messages {
             let mut message = message.to_vec();
             if !is_membership {
+                let sound = message.clone();
                 for _ in 0..self.prng.below(4) {
-                    self.change(&mut message);
+                    mutate::change(&mut self.prng, &mut message, &self.last);
                 }
+                self.last = [sound];
             }
             self.frame(&mut body, &message);
         }
@@ -190,24 +196,5 @@ impl Requests {
             byte => byte,
         };
         (0..length).map(byte).collect()
-    }
-
-    /// Changes a message, as what fuzzes decoders does.
-    fn change(&mut self, message: &mut Vec<u8>) {
-        let at = self.prng.below(message.len() as u64 + 1) as usize;
-        match self.prng.below(6) {
-            0 => message.insert(at, self.prng.next_u64() as u8),
-            1 => message.truncate(at),
-            2 => message.extend(self.prng.next_u64().to_le_bytes()),
-            3 => {
-                let tail = message[at..].to_vec();
-                message.extend(tail);
-            }
-            _ => {
-                if let Some(byte) = message.get_mut(at) {
-                    *byte ^= 1 << self.prng.below(8);
-                }
-            }
-        }
     }
 }
