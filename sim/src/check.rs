@@ -5,6 +5,7 @@
 //! never ask the code under test for an opinion.
 
 pub mod black_box;
+pub mod compared_hashes;
 pub mod facts;
 pub mod ghost;
 pub mod kv_operations;
@@ -212,6 +213,7 @@ impl Checks {
             .and_then(|()| self.reads.step(&step))
             .and_then(|()| self.installs.step(&step))
             .and_then(|()| self.leases.step(&step))
+            .and_then(|()| compared_hashes::step(&step))
             .and_then(|()| self.timeline.step(&step));
         self.ghost.take(member, event);
         self.membership.settle(&self.ghost);

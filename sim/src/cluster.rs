@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use madsim::runtime::{Handle, NodeHandle};
 use madsim::task::NodeId;
-use node::{Api, BootError, InitialMember, InitialState, Knobs, Node, NodeConfig};
+use node::{
+    Api, BootError, CorruptionChecks, InitialMember, InitialState, Knobs, Node, NodeConfig,
+};
 
 use crate::audit;
 use crate::check::Violation;
@@ -148,10 +150,22 @@ impl Cluster {
             watch_progress_interval: Duration::from_millis(self.plan.progress_ms),
             quota_bytes: self.plan.quota_bytes.or(NodeConfig::default().quota_bytes),
             lease_checkpoint_interval: self.plan.lease_checkpoint_ms.map(Duration::from_millis),
+            corruption: self.corruption_checks(),
             bcrypt_cost: BCRYPT_COST,
             knobs,
             store,
             ..NodeConfig::default()
+        }
+    }
+
+    fn corruption_checks(&self) -> CorruptionChecks {
+        let Some(millis) = self.plan.compare_ms else { return CorruptionChecks::default() };
+        let every = Duration::from_millis(millis);
+        CorruptionChecks {
+            at_start: true,
+            of_compactions: true,
+            compactions_every: every,
+            everything_every: every,
         }
     }
 

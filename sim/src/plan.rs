@@ -67,6 +67,10 @@ pub struct ClusterPlan {
     /// Milliseconds between two checkpoints of a lease; none without.
     #[serde(default)]
     pub lease_checkpoint_ms: Option<u64>,
+    /// Milliseconds between two comparisons of what members hold, and whether a member compares
+    /// itself before it takes part; none without.
+    #[serde(default)]
+    pub compare_ms: Option<u64>,
     /// Each member's clock.
     pub clocks: Vec<MemberClock>,
 }

@@ -31,6 +31,10 @@ pub struct Arguments {
     /// Instead of the table: grant, renew and let expire so many leases, beside puts.
     #[arg(long)]
     pub leases: Option<i64>,
+    /// Spread grants and renewals of `--leases` evenly over so many seconds; 0 for none: as fast as
+    /// can be.
+    #[arg(long, default_value_t = 45.0, requires = "leases")]
+    pub over: f64,
     /// How the table is written.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

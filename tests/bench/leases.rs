@@ -1,5 +1,5 @@
-//! Many leases at once: granted, renewed once and left to expire, beside a light load of puts whose
-//! latency is compared with that on an idle server.
+//! Many leases: granted and renewed once, evenly over a time or as fast as can be, and left to
+//! expire, beside a light load of puts whose latency is compared with that on an idle server.
 //!
 //! It is no row of the table: it says how long the whole takes and what it does to others, of one
 //! server, once.
@@ -20,7 +20,7 @@ use crate::sample::micros;
 /// Connections that grant and renew.
 const WORKERS: i64 = 4;
 /// Leases that a connection grants, and then renews, at a time.
-const TOGETHER: i64 = 200;
+const TOGETHER: i64 = 50;
 /// Clients that put, and the pause of each between two puts.
 const PUTTERS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(5);
@@ -56,11 +56,12 @@ impl std::fmt::Display for Report {
     }
 }
 
-/// Grants, renews and waits; the server's first member is at `endpoint`.
+/// Grants and renews within `over`, or as soon after that as can be, and waits; the server's first
+/// member is at `endpoint`.
 ///
 /// # Errors
 /// The first call that fails, or leases that do not end.
-pub fn run(endpoint: SocketAddr, leases: i64, idle: Duration) -> Outcome<Report> {
+pub fn run(endpoint: SocketAddr, leases: i64, over: Duration, idle: Duration) -> Outcome<Report> {
     let idle = idle.min(IDLE);
     let putting = |stop: Arc<AtomicBool>| std::thread::spawn(move || puts(endpoint, &stop));
     let stop = Arc::new(AtomicBool::new(false));
@@ -73,7 +74,7 @@ pub fn run(endpoint: SocketAddr, leases: i64, idle: Duration) -> Outcome<Report>
     let beside = putting(stop.clone());
     let before = expired_so_far(endpoint)?;
     let began = Instant::now();
-    let worked = grant_and_renew(endpoint, leases);
+    let worked = grant_and_renew(endpoint, leases, over);
     let renewed = began.elapsed();
     let ended = worked.and_then(|()| wait_expired(endpoint, before + leases));
     let expired = began.elapsed();
@@ -123,14 +124,14 @@ fn puts(endpoint: SocketAddr, stop: &Arc<AtomicBool>) -> Outcome<Vec<Duration>> 
     })
 }
 
-fn grant_and_renew(endpoint: SocketAddr, leases: i64) -> Outcome<()> {
+fn grant_and_renew(endpoint: SocketAddr, leases: i64, over: Duration) -> Outcome<()> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
     runtime.block_on(async {
         let mut running = JoinSet::new();
         for worker in 0..WORKERS {
             let (first, end) = (worker * leases / WORKERS, (worker + 1) * leases / WORKERS);
-            running.spawn(work(endpoint, first + 1..end + 1));
+            running.spawn(work(endpoint, first + 1..end + 1, over));
         }
         while let Some(ended) = running.join_next().await {
             ended.map_err(|error| format!("a client: {error}"))??;
@@ -139,9 +140,13 @@ fn grant_and_renew(endpoint: SocketAddr, leases: i64) -> Outcome<()> {
     })
 }
 
-async fn work(endpoint: SocketAddr, mut ids: std::ops::Range<i64>) -> Outcome<()> {
+async fn work(endpoint: SocketAddr, all: std::ops::Range<i64>, over: Duration) -> Outcome<()> {
     let connection = Connection::open(endpoint).await?;
+    let began = tokio::time::Instant::now();
+    let mut ids = all.clone();
     while !ids.is_empty() {
+        let done = (ids.start - all.start) as f64 / (all.end - all.start) as f64;
+        tokio::time::sleep_until(began + over.mul_f64(done)).await;
         let together = ids.start..ids.end.min(ids.start + TOGETHER);
         ids.start = together.end;
         let mut granting = JoinSet::new();

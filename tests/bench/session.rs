@@ -66,11 +66,14 @@ pub fn run(arguments: &Arguments) -> Result<Results, String> {
 #[allow(clippy::print_stdout, reason = "a program for the command line")]
 pub fn leases(arguments: &Arguments, leases: i64) -> Result<(), String> {
     let plan = Plan::of(arguments)?;
+    let over = Duration::try_from_secs_f64(arguments.over)
+        .map_err(|error| format!("--over {}: {error}", arguments.over))?;
     for server in plan.servers.iter().filter(|server| **server != Server::Empty) {
         for &members in &plan.sizes {
             let cluster = plan.start(*server, members)?;
             let idle = if plan.smoke { Duration::from_millis(100) } else { Duration::MAX };
-            let report = crate::leases::run(cluster.endpoints[0], leases, idle)?;
+            let over = if plan.smoke { Duration::ZERO } else { over };
+            let report = crate::leases::run(cluster.endpoints[0], leases, over, idle)?;
             println!("{} of {members}: {report}", server.name());
         }
     }

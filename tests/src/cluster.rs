@@ -121,8 +121,21 @@ impl Cluster {
     /// When a member ends or does not serve.
     #[must_use]
     pub fn of(server: &Path, members: &[Member]) -> Cluster {
-        let running = members.iter().map(|member| member.start(server, members)).collect();
-        let mut cluster = Cluster { members: members.to_vec(), running };
+        let servers: Vec<(PathBuf, Member)> =
+            members.iter().map(|member| (server.to_owned(), member.clone())).collect();
+        Cluster::some(&servers, members)
+    }
+
+    /// Starts some of the members of a cluster, each with its own server, and waits until they
+    /// serve.
+    ///
+    /// # Panics
+    /// When a member ends or does not serve.
+    #[must_use]
+    pub fn some(servers: &[(PathBuf, Member)], all: &[Member]) -> Cluster {
+        let running = servers.iter().map(|(server, member)| member.start(server, all)).collect();
+        let members = servers.iter().map(|(_, member)| member.clone()).collect();
+        let mut cluster = Cluster { members, running };
         let deadline = Instant::now() + PATIENCE;
         while !cluster.serves() {
             assert!(Instant::now() < deadline, "no leader:\n{}", cluster.logs());

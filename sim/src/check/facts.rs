@@ -52,6 +52,8 @@ pub fn event_numbers(event: &Event) -> (&'static str, Vec<u64>) {
             numbers.push(index.get());
             ("configured", numbers)
         }
+        Event::HashesCompared { members } => ("hashes compared", vec![*members as u64]),
+        Event::CorruptionFound { member } => ("corruption found", vec![member.get()]),
         Event::LeaseExpired { lease, term } => ("lease expired", vec![*lease as u64, term.get()]),
     }
 }

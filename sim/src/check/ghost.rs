@@ -211,7 +211,9 @@ impl Ghost {
             | Event::Persisted { .. }
             | Event::ReadArrived { .. }
             | Event::ReadServed { .. }
-            | Event::LeaseExpired { .. } => {}
+            | Event::LeaseExpired { .. }
+            | Event::HashesCompared { .. }
+            | Event::CorruptionFound { .. } => {}
         }
     }
 

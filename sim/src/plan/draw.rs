@@ -100,6 +100,7 @@ fn cluster(prng: &mut Prng, members: usize) -> ClusterPlan {
         progress_ms: *prng.pick(&[500, 2_000, 600_000]),
         quota_bytes: None,
         lease_checkpoint_ms: None,
+        compare_ms: None,
         differing: Vec::new(),
         clocks,
     }
@@ -123,7 +124,8 @@ fn store_settings(prng: &mut Prng, plan: ClusterPlan) -> ClusterPlan {
     let differing = (0..plan.members).map(|_| differing(prng)).collect();
     // Drawn last, so that the rest of a seed's plan stays what it was.
     let lease_checkpoint_ms = prng.chance(0.6).then(|| prng.between(300, 2_000));
-    ClusterPlan { quota_bytes, differing, lease_checkpoint_ms, ..plan }
+    let compare_ms = prng.chance(0.5).then(|| prng.between(200, 3_000));
+    ClusterPlan { quota_bytes, differing, lease_checkpoint_ms, compare_ms, ..plan }
 }
 
 /// Values of the knobs in which members differ.

@@ -16,7 +16,7 @@ use super::progress::line;
 use super::{Sweep, sweep};
 
 /// Planted bugs: identifier, the checks of its row, and the runs within which one must fire.
-const MUTANTS: [(&str, &[&str], u64); 18] = [
+const MUTANTS: [(&str, &[&str], u64); 19] = [
     ("M01", &["R6", "R7"], 200),
     ("M02", &["R3"], 200),
     ("M09", &["R15", "V2"], 5_000),
@@ -38,6 +38,8 @@ const MUTANTS: [(&str, &[&str], u64); 18] = [
     ("read-rights", &["Z1"], 200),
     // A watch begins before its member's hub was told of what the member has answered.
     ("watch-early", &["W17"], 200),
+    // The leader compares what the others hold with what itself held before they were asked.
+    ("compare-early", &["H2"], 200),
     // Must pass everything, and must fail: they judge the procedure itself.
     ("no-op", &[], 30),
     ("canary", &["V4", "V1"], 30),

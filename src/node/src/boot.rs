@@ -67,6 +67,20 @@ pub enum BootError {
     /// The log is damaged or foreign.
     #[error("{0}")]
     Log(String),
+    /// Another member holds something else at the same revision.
+    #[error(
+        "{member} found data inconsistency with peers: at revision {revision} it holds other keys \
+         than {others}; compare the members with `endpoint hashkv`, remove the one that differs \
+         from most, delete its data directory, and add it again"
+    )]
+    Inconsistent {
+        /// This member.
+        member: MemberId,
+        /// The revision that it has recovered.
+        revision: i64,
+        /// Who holds something else.
+        others: String,
+    },
     /// The backend cannot be read.
     #[error("{0}")]
     Backend(String),
@@ -77,25 +91,29 @@ pub enum BootError {
 /// # Errors
 /// See [`BootError`].
 pub async fn boot<E: Env>(env: E, config: NodeConfig) -> Result<Node<E>, BootError> {
-    let (identity, marker) = match marker::read(env.disk()).await? {
+    let (identity, marker, is_first) = match marker::read(env.disk()).await? {
         Some(marker) => {
             let identity = Identity::of_marker(&config, &marker)?;
             require_log(&env, &config, &identity, &marker).await?;
-            (identity, marker)
+            (identity, marker, false)
         }
         None => {
             let identity = Identity::of_first_start(&env, &config).await?;
             let marker = identity.marker(&config);
             marker::write(env.disk(), &marker).await?;
-            (identity, marker)
+            (identity, marker, true)
         }
     };
     env.net().identify(identity.member, identity.cluster);
     env.net().introduce(identity.met.clone());
-    let recovered = recover::recover(&env, &config, &identity).await?;
+    let mut recovered = recover::recover(&env, &config, &identity).await?;
     note_log(&env, marker).await?;
     if recovered.machine.members().is_removed(identity.member) {
         return Err(BootError::Removed(identity.member));
+    }
+    if config.corruption.at_start && !is_first {
+        let machine = &mut recovered.machine;
+        crate::corruption::check_at_start(&env, &config, identity.member, machine).await?;
     }
     Ok(start::start(env, config, identity, recovered))
 }

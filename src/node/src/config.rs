@@ -110,6 +110,8 @@ pub struct NodeConfig {
     pub lease_checkpoint_interval: Option<Duration>,
     /// Time between two looks whether a downgrade is complete; zero for none.
     pub downgrade_check_interval: Duration,
+    /// Comparisons with the other members.
+    pub corruption: CorruptionChecks,
     /// Tokens of users.
     pub tokens: TokenKind,
     /// How much work a password's hash is, as a power of two; ten when it is not within 4 to 31.
@@ -120,6 +122,30 @@ pub struct NodeConfig {
     pub knobs: Knobs,
     /// Limits of the store.
     pub store: mvcc::Knobs,
+}
+
+/// When members compare what they hold; by default never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CorruptionChecks {
+    /// Before a member that has data takes part.
+    pub at_start: bool,
+    /// Whether the leader compares the hashes of compactions.
+    pub of_compactions: bool,
+    /// Time between two looks at those.
+    pub compactions_every: Duration,
+    /// Time between two looks of the leader at everything; zero for none.
+    pub everything_every: Duration,
+}
+
+impl Default for CorruptionChecks {
+    fn default() -> CorruptionChecks {
+        CorruptionChecks {
+            at_start: false,
+            of_compactions: false,
+            compactions_every: Duration::from_secs(60),
+            everything_every: Duration::ZERO,
+        }
+    }
 }
 
 /// What the leader compacts by itself.
@@ -156,6 +182,7 @@ impl Default for NodeConfig {
             watch_progress_interval: Duration::from_secs(600),
             lease_checkpoint_interval: None,
             downgrade_check_interval: Duration::from_secs(5),
+            corruption: CorruptionChecks::default(),
             tokens: TokenKind::default(),
             bcrypt_cost: 10,
             fsync: true,

@@ -65,6 +65,13 @@ impl CompactionHashes {
         self.ended.notify_waiters();
     }
 
+    /// The hashes of compactions beyond this revision, the newest first.
+    pub(crate) fn above(&self, revision: i64) -> Vec<KvHash> {
+        let known = self.lock();
+        let above = known.kept.iter().rev().filter(|hash| hash.hash_revision > revision);
+        above.copied().collect()
+    }
+
     /// The hash of the compaction to this revision, if it is one of the last; waits for one that
     /// is being taken.
     pub(crate) async fn find(&self, revision: i64) -> Option<KvHash> {
@@ -107,6 +114,8 @@ mod tests {
         }
         assert_eq!(found(&hashes, 2), Some(None), "only the last ten");
         assert_eq!(found(&hashes, 3), Some(Some(hash(3))));
+        let above = hashes.above(10).iter().map(|hash| hash.hash_revision).collect::<Vec<_>>();
+        assert_eq!(above, [12, 11]);
         assert!(hashes.begin(20));
         let mut waiting = std::pin::pin!(hashes.find(20));
         assert_eq!(waiting.as_mut().now_or_never(), None, "it is being taken");

@@ -21,6 +21,7 @@ pub mod boot;
 mod compactor;
 pub mod config;
 mod convert;
+mod corruption;
 pub mod env;
 pub mod error;
 mod expiry;
@@ -53,7 +54,9 @@ mod watch_task;
 
 pub use api::{Answer, Api, Caller, Overview, Standing};
 pub use boot::{BootError, JoinError, Node, boot};
-pub use config::{AutoCompaction, InitialMember, InitialState, Knobs, NodeConfig};
+pub use config::{
+    AutoCompaction, CorruptionChecks, InitialMember, InitialState, Knobs, NodeConfig,
+};
 pub use error::{ApiError, Code};
 pub use removal::Removal;
 pub use shared::Shared;

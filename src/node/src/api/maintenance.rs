@@ -130,20 +130,18 @@ impl<E: Env> Api<E> {
         if self.no_space().is_some() {
             return Ok(());
         }
-        self.propose_nospace(self.inner.member, AlarmAction::Activate).await
+        self.propose_alarm(pb::AlarmType::Nospace, self.inner.member, AlarmAction::Activate).await
     }
 
-    /// Raises a member's alarm, or takes it back.
-    pub(crate) async fn propose_nospace(
+    /// Raises an alarm of a member, or takes it back.
+    pub(crate) async fn propose_alarm(
         &self,
+        kind: pb::AlarmType,
         member: MemberId,
         action: AlarmAction,
     ) -> Result<(), ApiError> {
-        let alarm = pb::AlarmRequest {
-            action: action as i32,
-            member_id: member.get(),
-            alarm: pb::AlarmType::Nospace as i32,
-        };
+        let alarm =
+            pb::AlarmRequest { action: action as i32, member_id: member.get(), alarm: kind as i32 };
         let request = pb::InternalRaftRequest { alarm: Some(alarm), ..Default::default() };
         self.propose(&Caller::default(), request).await.map(|_| ())
     }

@@ -211,6 +211,8 @@ fn spawn<E: Env>(
     env.spawn("watch", watch_task(&inner, queues.news.1).run());
     let api = Api { inner: inner.clone() };
     env.spawn("housekeeping", crate::housekeeping::run(api.clone()));
+    env.spawn("compare-compactions", crate::corruption::compare_compactions(api.clone()));
+    env.spawn("compare-everything", crate::corruption::compare_everything(api.clone()));
     env.spawn("auto-compaction", crate::compactor::run(api.clone()));
     env.spawn("peer-calls", crate::peer_calls::run(api.clone()));
     env.spawn("timeouts", crate::timeouts::run(api.clone()));

@@ -181,4 +181,14 @@ pub enum Event {
         /// The term in which it was decided.
         term: Term,
     },
+    /// Members compared what they hold, and nobody differs.
+    HashesCompared {
+        /// How many, this one included.
+        members: usize,
+    },
+    /// The leader found that a member holds something else than its cluster.
+    CorruptionFound {
+        /// The member; zero when nobody can say which is wrong.
+        member: MemberId,
+    },
 }

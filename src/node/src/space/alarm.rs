@@ -72,7 +72,8 @@ async fn raise<E: Env>(api: &Api<E>) {
     }
     mark!("space: NOSPACE raised for a full disk");
     // Without a quorum nobody can write anyway; the next look tries again.
-    let _later = api.propose_nospace(api.inner.member, AlarmAction::Activate).await;
+    let _later =
+        api.propose_alarm(pb::AlarmType::Nospace, api.inner.member, AlarmAction::Activate).await;
 }
 
 /// Leads no longer, if there is a member with room that follows well.
@@ -104,7 +105,8 @@ async fn take_back<E: Env>(api: &Api<E>, memory: &mut Memory) {
     }
     for member in due {
         mark!("space: NOSPACE taken back");
-        if api.propose_nospace(member, AlarmAction::Deactivate).await.is_ok() {
+        if api.propose_alarm(pb::AlarmType::Nospace, member, AlarmAction::Deactivate).await.is_ok()
+        {
             say_taken_back(api, member);
         }
     }

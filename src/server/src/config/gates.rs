@@ -43,15 +43,18 @@ const fn built(name: &'static str, stage: Stage) -> Gate {
 
 /// All gates.
 pub const GATES: [Gate; 9] = [
-    gate("StopGRPCServiceOnDefrag", Stage::Alpha),
-    gate("InitialCorruptCheck", Stage::Alpha),
-    gate("CompactHashCheck", Stage::Alpha),
-    gate("TxnModeWriteWithSharedBuffer", Stage::Beta),
+    // Space comes back by itself: there is no time in which a call would have to be turned away.
+    built("StopGRPCServiceOnDefrag", Stage::Alpha),
+    built("InitialCorruptCheck", Stage::Alpha),
+    built("CompactHashCheck", Stage::Alpha),
+    // Transactions read what is published, without a lock, whichever way etcd's would.
+    built("TxnModeWriteWithSharedBuffer", Stage::Beta),
     built("LeaseCheckpoint", Stage::Alpha),
     // What is recorded of a lease is always persisted, as etcd does in clusters from 3.6 on.
     built("LeaseCheckpointPersist", Stage::Alpha),
     gate("SetMemberLocalAddr", Stage::Alpha),
-    gate("FastLeaseKeepAlive", Stage::Beta),
+    // A lease that is there is renewed at once; one that is not yet is waited for, as without it.
+    built("FastLeaseKeepAlive", Stage::Beta),
     gate("PriorityRequest", Stage::Alpha),
 ];
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use node::auth::TokenKind;
-use node::{AutoCompaction, InitialMember, InitialState, Knobs, NodeConfig};
+use node::{AutoCompaction, CorruptionChecks, InitialMember, InitialState, Knobs, NodeConfig};
 
 use super::values::Values;
 use super::warning::Warning;
@@ -165,6 +165,7 @@ fn node_config(
             .enabled("LeaseCheckpoint")
             .then_some(LEASE_CHECKPOINT_INTERVAL),
         downgrade_check_interval: time(values, "downgrade-check-time"),
+        corruption: corruption_checks(values),
         bcrypt_cost: u32::try_from(values.uint("bcrypt-cost")).unwrap_or(u32::MAX),
         fsync: !values.bool("unsafe-no-fsync"),
         knobs: Knobs {
@@ -174,6 +175,16 @@ fn node_config(
         },
         ..NodeConfig::default()
     })
+}
+
+fn corruption_checks(values: &Values) -> CorruptionChecks {
+    let gates = values.gates();
+    CorruptionChecks {
+        at_start: gates.enabled("InitialCorruptCheck"),
+        of_compactions: gates.enabled("CompactHashCheck"),
+        compactions_every: time(values, "compact-hash-check-time"),
+        everything_every: time(values, "corrupt-check-time"),
+    }
 }
 
 fn tokens(values: &Values, warnings: &mut Vec<Warning>) -> Result<TokenKind, String> {

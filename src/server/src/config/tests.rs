@@ -247,14 +247,13 @@ fn every_flag_has_a_variable_that_says_the_same() {
 #[test]
 fn gates_and_schemes_that_are_not_built_end_the_start() {
     let cases = [
-        ("--feature-gates=CompactHashCheck=true", "--feature-gates=CompactHashCheck=true"),
-        ("--feature-gates=FastLeaseKeepAlive=false", "--feature-gates=FastLeaseKeepAlive=false"),
+        ("--feature-gates=PriorityRequest=true", "--feature-gates=PriorityRequest=true"),
         ("--log-outputs=systemd/journal", "systemd/journal in --log-outputs"),
     ];
     for (line, expected) in cases {
         assert_eq!(refused(line), format!("not supported yet: {expected}"), "{line}");
     }
-    read("--feature-gates=CompactHashCheck=false,AllBeta=true").expect("these are the defaults");
+    read("--feature-gates=PriorityRequest=false,AllBeta=true").expect("these are the defaults");
     read("--raft-read-timeout=1s").expect("it is raised to the default");
 }
 

@@ -9,9 +9,9 @@ pub(super) const FLAGS: &[Flag] = flags! { Features:
         "Features to switch: A=true,B=false.";
     "enable-grpc-gateway" Bool, "true", Built,
         "Serve the API as JSON under /v3/.";
-    "corrupt-check-time" Duration, "0s", Refused,
+    "corrupt-check-time" Duration, "0s", Built,
         "Time between comparisons of the members' hashes (0 for none).";
-    "compact-hash-check-time" Duration, "1m0s", Unused,
+    "compact-hash-check-time" Duration, "1m0s", Built,
         "Time between comparisons of compaction hashes.";
     "compaction-batch-limit" Int, "0", Refused,
         "Revisions that etcd's compaction deletes at a time.";
