@@ -12,6 +12,7 @@ pub mod kv_operations;
 pub mod lease_expiry;
 pub mod membership;
 pub mod membership_durable;
+pub mod physical_compaction;
 pub mod queue_turns;
 pub mod raft_configuration;
 pub mod raft_election;
@@ -261,14 +262,17 @@ impl Checks {
         }
     }
 
-    /// Judges an acknowledged write.
+    /// Judges a write that a member acknowledged.
     pub fn wrote(
         &mut self,
+        member: usize,
         before: &kv_operations::Before,
         request: &InternalRaftRequest,
         answer: model::Response,
     ) -> Verdict {
-        self.operations.wrote(&self.timeline, &self.tally, before, request, answer).map(|_| ())
+        let Checks { operations, timeline, tally, ghost, .. } = self;
+        let index = operations.wrote(timeline, tally, before, request, answer)?;
+        physical_compaction::wrote(ghost, tally, member, request, index)
     }
 
     /// Judges an answered range.

@@ -36,6 +36,8 @@ pub struct GhostMember {
     pub commit: u64,
     /// Its applied index in this incarnation.
     pub applied: u64,
+    /// The applied index that its backend has recorded.
+    pub persisted: u64,
     /// The last index that it holds for durable.
     pub stable: u64,
     /// Whether it runs (has recovered and not crashed).
@@ -185,6 +187,11 @@ impl Ghost {
             Event::Recovered { term, commit, snapshot, entries, applied, .. } => {
                 self.recovered(member, term.get(), commit.get(), snapshot.get(), entries);
                 self.members[member].applied = applied.get();
+                self.members[member].persisted = applied.get();
+            }
+            Event::Persisted { applied } => {
+                let recorded = &mut self.members[member].persisted;
+                *recorded = applied.get().max(*recorded);
             }
             Event::RoleChanged { term, role, .. } => {
                 self.members[member].term = term.get();
@@ -208,7 +215,6 @@ impl Ghost {
             }
             Event::Cleaned { .. }
             | Event::Released { .. }
-            | Event::Persisted { .. }
             | Event::ReadArrived { .. }
             | Event::ReadServed { .. }
             | Event::LeaseExpired { .. }
@@ -276,6 +282,7 @@ impl Ghost {
         member.was_installed = true;
         member.commit = member.commit.max(index);
         member.applied = member.applied.max(index);
+        member.persisted = member.persisted.max(index);
         member.stable = member.stable.max(index);
     }
 }

@@ -350,7 +350,7 @@ impl Client {
             drop(checks);
             self.world.judge(verdict);
         }
-        self.judge(&request, before, begun, &outcome);
+        self.judge(member, &request, before, begun, &outcome);
         let times = (begun, self.world.clock.now());
         match &outcome {
             Outcome::Done(response) => {
@@ -371,6 +371,7 @@ impl Client {
 
     fn judge(
         &self,
+        member: usize,
         request: &Request,
         before: Before,
         begun: Instant,
@@ -386,7 +387,7 @@ impl Client {
                 self.judge_read_txn(before, txn, answer.clone());
             }
             (_, Outcome::Done(answer)) => {
-                if self.judge_write(before, request, answer.clone())
+                if self.judge_write(member, before, request, answer.clone())
                     && let Response::LeaseGrant(grant) = answer
                 {
                     lock(&self.world.checks).leases.renewed(grant.id, begun, grant.ttl);
@@ -406,9 +407,15 @@ impl Client {
         }
     }
 
-    fn judge_write(&self, before: Before, request: &Request, answer: Response) -> bool {
+    fn judge_write(
+        &self,
+        member: usize,
+        before: Before,
+        request: &Request,
+        answer: Response,
+    ) -> bool {
         let mut checks = lock(&self.world.checks);
-        let verdict = checks.wrote(&before, &request.entry(), answer);
+        let verdict = checks.wrote(member, &before, &request.entry(), answer);
         drop(checks);
         let is_right = verdict.is_ok();
         self.world.judge(verdict);

@@ -9,6 +9,7 @@ mod clean;
 mod hash;
 mod install;
 mod publish;
+mod settle;
 mod sweep;
 
 use std::collections::VecDeque;
@@ -22,6 +23,7 @@ use state::{Applied, Committed, Effect, Machine};
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::publish::{Published, Views};
+pub(crate) use self::settle::Unsettled;
 use crate::auth::SimpleTokens;
 use crate::config::Knobs;
 use crate::convert::{conf_state_message, decode_change, member_change};
@@ -61,6 +63,8 @@ pub(crate) enum Work<E: Env> {
     /// Put the state of a received snapshot, whose mark is durable in the log, in the place of
     /// this one.
     Install(SnapshotMeta),
+    /// Tell when a compaction is settled.
+    Settle(Unsettled),
     /// Nothing came for a while: go on with the compaction.
     Sweep,
     /// Flush what is applied, then end.
@@ -100,6 +104,8 @@ pub(crate) struct Applier<E: Env> {
     /// Whether a change of the configuration could not be followed because the member stops: what
     /// is committed behind it is for the next start.
     pub stopping: bool,
+    /// Compactions that somebody waits for.
+    pub unsettled: Vec<Unsettled>,
     /// Work that arrived while the applier waited for the flusher.
     pub backlog: VecDeque<Work<E>>,
 }
@@ -128,6 +134,10 @@ impl<E: Env> Applier<E> {
                 Work::Cleaned(cleaned) => self.cleaned(&cleaned),
                 Work::Reclaim => self.clean_if_worth(),
                 Work::Install(meta) => self.install(meta).await,
+                Work::Settle(unsettled) => {
+                    self.unsettled.push(unsettled);
+                    self.settle();
+                }
                 Work::Sweep => self.sweep(),
                 Work::Stop => return self.stop(),
             }
@@ -384,6 +394,7 @@ impl<E: Env> Applier<E> {
             self.clean_if_worth();
         }
         self.flush_if_due();
+        self.settle();
         self.clean_if_worth();
     }
 

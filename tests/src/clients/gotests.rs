@@ -18,6 +18,12 @@ const STORAGE: &str = "pkg/storage/etcd3";
 /// etcd's tests of what its clients may rely on.
 const COMMON: &str = "go.etcd.io/etcd/tests/v3/common";
 
+/// etcd's tests of its processes.
+const E2E: &str = "go.etcd.io/etcd/tests/v3/e2e";
+
+/// Those of its gateway, and those of its tool. Each starts a cluster of the size that it wants.
+const E2E_HALVES: [&str; 2] = ["^TestCurl", "^TestCtlV3"];
+
 fn go_in(module: &str) -> Command {
     let mut command = Command::new("go");
     command.current_dir(sources(module));
@@ -57,6 +63,11 @@ pub(super) fn etcd_tests() -> Result<Program, String> {
     compile(go_in("etcd-tests"), COMMON, &["-tags=e2e"], &target("etcd-tests")?.join("tests"))
 }
 
+/// The same for its processes.
+pub(super) fn etcd_e2e() -> Result<Program, String> {
+    compile(go_in("etcd-tests"), E2E, &["-tags=e2e"], &target("etcd-tests")?.join("e2e"))
+}
+
 /// Runs compiled tests and counts those that passed; none at all is a failure too.
 fn run_tests(mut command: Command, run: &Run<'_>) -> Result<String, String> {
     let skipped: Vec<String> = run.skipped().map(pattern).collect();
@@ -89,18 +100,33 @@ pub(super) fn run_kubernetes(program: &Program, run: &Run<'_>) -> Result<String,
 /// Runs etcd's tests: their case of one member, or their case of a cluster without TLS, whose
 /// members of the last release are the same program here.
 pub(super) fn run_etcd_tests(program: &Program, run: &Run<'_>) -> Result<String, String> {
-    let programs = programs(run.server)?;
     let case = match run.cluster.members().len() {
         1 => "NoTLS",
         _ => "MinorityLastVersion",
     };
+    let mut command = starting(program, COMMON, run.server)?;
+    command.arg(format!("-test.run=/^{case}$"));
+    run_tests(command, run)
+}
+
+/// Runs one half of etcd's tests of its processes.
+pub(super) fn run_etcd_e2e(program: &Program, run: &Run<'_>) -> Result<String, String> {
+    let half = usize::from(run.cluster.members().len() > 1);
+    let mut command = starting(program, E2E, run.server)?;
+    command.arg(format!("-test.run={}", E2E_HALVES[half]));
+    run_tests(command, run)
+}
+
+/// Compiled tests that start this server wherever they start etcd.
+fn starting(program: &Program, package: &str, server: &Path) -> Result<Command, String> {
+    let programs = programs(server)?;
     let mut command = program.command();
-    let folder = succeed(go_in("etcd-tests").args(["list", "-f", "{{.Dir}}", COMMON]))?;
+    let folder = succeed(go_in("etcd-tests").args(["list", "-f", "{{.Dir}}", package]))?;
     command.current_dir(folder.trim());
     command.arg(format!("-bin-dir={}", programs.display()));
     command.arg(format!("-bin-last-release={}", programs.join("etcd").display()));
-    command.arg(format!("-test.run=/^{case}$"));
-    run_tests(command, run)
+    command.arg("-test.timeout=30m");
+    Ok(command)
 }
 
 /// A folder with the server under etcd's name beside etcd's own tools.

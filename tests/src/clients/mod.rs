@@ -43,6 +43,8 @@ pub enum Client {
     Kubernetes,
     /// etcd's own tests of a server that it starts as a process.
     EtcdTests,
+    /// etcd's own tests of its processes: of its gateway and of its tool.
+    EtcdE2e,
 }
 
 /// How a client is run.
@@ -66,7 +68,7 @@ impl Run<'_> {
 
 impl Client {
     /// All of them.
-    pub const ALL: [Client; 12] = [
+    pub const ALL: [Client; 13] = [
         Client::Etcdctl,
         Client::Etcdctl35,
         Client::Etcdctl34,
@@ -79,6 +81,7 @@ impl Client {
         Client::Curl,
         Client::Kubernetes,
         Client::EtcdTests,
+        Client::EtcdE2e,
     ];
 
     /// Its name on the command line.
@@ -97,19 +100,21 @@ impl Client {
             Client::Curl => "curl",
             Client::Kubernetes => "kubernetes",
             Client::EtcdTests => "etcd-tests",
+            Client::EtcdE2e => "etcd-e2e",
         }
     }
 
     /// Whether it is only part of the whole set: it would take a change too long.
     #[must_use]
     pub fn is_long(self) -> bool {
-        matches!(self, Client::PythonEtcd3 | Client::Kubernetes | Client::EtcdTests)
+        let others = matches!(self, Client::PythonEtcd3 | Client::Kubernetes);
+        others || self.takes_fixed_ports()
     }
 
     /// Whether its tests start members themselves, always on the same ports.
     #[must_use]
     pub fn takes_fixed_ports(self) -> bool {
-        self == Client::EtcdTests
+        matches!(self, Client::EtcdTests | Client::EtcdE2e)
     }
 
     /// The names of the members that it is run against. Python's tests want their own names on
@@ -143,6 +148,7 @@ impl Client {
             Client::Curl => installed::curl(),
             Client::Kubernetes => gotests::kubernetes(),
             Client::EtcdTests => gotests::etcd_tests(),
+            Client::EtcdE2e => gotests::etcd_e2e(),
         }
     }
 
@@ -162,6 +168,7 @@ impl Client {
             Client::PythonEtcd3 | Client::Etcd3gw => python::run_tests(program, run),
             Client::Kubernetes => gotests::run_kubernetes(program, run),
             Client::EtcdTests => gotests::run_etcd_tests(program, run),
+            Client::EtcdE2e => gotests::run_etcd_e2e(program, run),
         }
     }
 }

@@ -78,6 +78,13 @@ impl<B: Backend> Store<B> {
         self.compaction.next.is_some()
     }
 
+    /// The compaction up to which nothing dead can be found again, not even after a crash: the
+    /// index is swept, and the record says so. Zero while a compaction is being swept.
+    #[must_use]
+    pub fn settled_compaction(&self) -> i64 {
+        if self.compaction.next.is_some() { 0 } else { self.compaction.persisted }
+    }
+
     /// Sweeps to the end; for recovery, which nobody waits behind.
     pub(super) fn compact_all(&mut self) {
         while self.compact_slice(4096) {}

@@ -13,11 +13,11 @@ use proto::etcdserverpb::{
 use state::auth::{check_range, check_txn};
 use state::{Leases, Reply};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Answer, Api, Barrier, Caller, payload};
 use crate::Completed;
-use crate::applier::Published;
+use crate::applier::{Published, Unsettled, Work};
 use crate::auth::Principal;
 use crate::env::Env;
 use crate::error::{ApiError, Code};
@@ -214,7 +214,20 @@ impl<E: Env> Api<E> {
     pub async fn compact(&self, caller: &Caller, request: CompactionRequest) -> Answer {
         self.require_leader(caller)?;
         let who = self.require_admin(caller).await?;
-        self.propose_kv(who.as_ref(), payload::COMPACTION, &request, None).await
+        let answer = self.propose_kv(who.as_ref(), payload::COMPACTION, &request, None).await?;
+        if request.physical {
+            self.wait_settled(request.revision).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Waits, as long as the caller does, until a crash of this member brings nothing back that the
+    /// compaction made dead.
+    async fn wait_settled(&self, revision: i64) -> Result<(), ApiError> {
+        let (done, settled) = oneshot::channel();
+        let work = Work::Settle(Unsettled { revision, done });
+        self.inner.applier.send(work).map_err(|_| ApiError::STOPPED)?;
+        settled.await.map_err(|_| ApiError::STOPPED)
     }
 
     /// Encodes before the future is made, so that it does not carry the request. `cost`: the bytes

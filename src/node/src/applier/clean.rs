@@ -43,6 +43,7 @@ impl<E: Env> Applier<E> {
         }
         self.views.publish(&mut self.machine, false);
         self.flush_if_due();
+        self.settle();
         self.clean_if_worth();
     }
 }

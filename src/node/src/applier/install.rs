@@ -34,6 +34,7 @@ impl<E: Env> Applier<E> {
             }
         }
         self.show();
+        self.settle();
         self.metrics.installing.set(0);
     }
 

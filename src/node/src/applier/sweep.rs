@@ -39,5 +39,6 @@ impl<E: Env> Applier<E> {
             }
         }
         self.flush_if_due();
+        self.settle();
     }
 }

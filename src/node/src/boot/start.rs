@@ -332,6 +332,7 @@ fn applier<E: Env>(
         sweep: inner.env.sleep_until(inner.env.now()),
         is_flusher_busy: false,
         stopping: false,
+        unsettled: Vec::new(),
         backlog: VecDeque::new(),
     }
 }
