@@ -6,10 +6,14 @@ use std::collections::BTreeMap;
 use super::compare::Difference;
 use crate::repository::root;
 
+/// In the place of a part of the step: a user's range over no keys.
+const WITHOUT_KEYS: &str = "@without-keys";
+
 /// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
-    /// What the readable step must contain: path and fields of the request, joined by `&`.
+    /// What the readable step must contain: path and fields of the request, joined by `&`; or
+    /// [`WITHOUT_KEYS`].
     step: String,
     /// What the readable answer of etcd must contain.
     etcd: String,
@@ -49,8 +53,12 @@ impl Explanations {
     /// Whether a row explains a difference; it is counted then.
     pub fn explain(&mut self, difference: &Difference) -> bool {
         let step = difference.step.to_string();
+        let is_there = |part: &str| match part {
+            WITHOUT_KEYS => difference.step.is_range_without_keys(),
+            text => step.contains(text),
+        };
         let fits = |row: &Row| {
-            row.step.split(" & ").all(|part| step.contains(part))
+            row.step.split(" & ").all(is_there)
                 && difference.left.contains(&row.etcd)
                 && difference.right.contains(&row.ours)
         };

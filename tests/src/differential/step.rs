@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use model::schema::Schema;
+use prost::Message;
 use proto::etcdserverpb as pb;
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +92,28 @@ impl Action {
     }
 }
 
+impl Step {
+    /// Whether a user ranges over keys, or deletes them, from a bound on to one that is not behind
+    /// it, which names no key.
+    #[must_use]
+    pub fn is_range_without_keys(&self) -> bool {
+        let Action::Call(Call { path, messages, user: Some(_), .. }) = &self.action else {
+            return false;
+        };
+        let [message] = &messages[..] else { return false };
+        let bounds = match path.as_str() {
+            "/etcdserverpb.KV/Range" => {
+                pb::RangeRequest::decode(message.clone()).map(|r| (r.key, r.range_end))
+            }
+            "/etcdserverpb.KV/DeleteRange" => {
+                pb::DeleteRangeRequest::decode(message.clone()).map(|r| (r.key, r.range_end))
+            }
+            _ => return false,
+        };
+        bounds.is_ok_and(|(key, end)| !end.is_empty() && end != b"\0"[..] && end <= key)
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schema = Schema::of_protocol();
@@ -136,5 +159,26 @@ mod hex_list {
         let texts = Vec::<String>::deserialize(source)?;
         let bytes = texts.iter().map(|text| unhex(text));
         bytes.collect::<Option<Vec<_>>>().ok_or_else(|| D::Error::custom("not hexadecimal"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_without_keys_is_one_whose_end_is_not_behind_its_beginning() {
+        let step = |key: &'static [u8], end: &'static [u8], user: Option<&str>| {
+            let (key, range_end) = (Bytes::from_static(key), Bytes::from_static(end));
+            let range = pb::RangeRequest { key, range_end, limit: 3, ..Default::default() };
+            let mut call = Call::new("/etcdserverpb.KV/Range", &range);
+            call.user = user.map(str::to_owned);
+            Step { client: 0, action: call.into() }.is_range_without_keys()
+        };
+        assert!(step(b"b", b"a", Some("alice")) && step(b"b", b"b", Some("alice")));
+        assert!(!step(b"b", b"a", None), "without a user nothing depends on grants");
+        assert!(!step(b"b", b"c", Some("alice")));
+        assert!(!step(b"b", b"", Some("alice")), "one key");
+        assert!(!step(b"b", b"\0", Some("alice")), "all keys from there on");
     }
 }
