@@ -21,6 +21,7 @@ pub mod raft_matching;
 pub mod raft_monotone;
 pub mod raft_ordering;
 pub mod raft_quorum;
+pub mod raft_shrinking;
 pub mod raft_speech;
 pub mod raft_stable;
 pub mod raft_votes;
@@ -30,6 +31,7 @@ pub mod replica_hashes;
 pub mod snapshot_content;
 pub mod snapshot_install;
 pub mod timeline;
+pub mod txn_effects;
 pub mod wal_failstop;
 pub mod wal_recovery;
 pub mod wal_space;
@@ -132,6 +134,7 @@ pub struct Checks {
     tally: Tally,
     election: raft_election::Election,
     votes: raft_votes::Votes,
+    shrinking: raft_shrinking::Shrinking,
     monotone: raft_monotone::Monotone,
     recovery: wal_recovery::Recovery,
     failstop: wal_failstop::FailStop,
@@ -158,6 +161,7 @@ impl Checks {
             tally: Tally::default(),
             election: raft_election::Election::default(),
             votes: raft_votes::Votes::default(),
+            shrinking: raft_shrinking::Shrinking::default(),
             monotone: raft_monotone::Monotone::new(count),
             recovery: wal_recovery::Recovery::new(count),
             failstop: wal_failstop::FailStop::new(count),
@@ -228,6 +232,7 @@ impl Checks {
             .speech(&speech)
             .and_then(|()| raft_configuration::speech(&speech))
             .and_then(|()| raft_speech::speech(&speech))
+            .and_then(|()| self.shrinking.speech(&speech))
             .and_then(|()| self.recovery.speech(&speech))
             .and_then(|()| self.failstop.speech(&speech))
     }

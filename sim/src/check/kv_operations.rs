@@ -7,6 +7,7 @@
 //!   also judged inside the member, by [`super::read_barrier`].
 //! - V3: a serializable read's answer is the oracle's at exactly its header's revision.
 //! - V5 follows from the deep comparison: create and mod revision, version and lease of each pair.
+//! - T2: so are the branches of an acknowledged transaction ([`super::txn_effects`]).
 //! - V9: a request that no client repeats stands in the log zero or one times, and once when it was
 //!   acknowledged.
 //!
@@ -17,7 +18,7 @@ use model::Response as Ruling;
 use proto::etcdserverpb::{InternalRaftRequest, RangeRequest, RangeResponse, ResponseHeader};
 
 use super::timeline::{Ruled, Timeline};
-use super::{Tally, Verdict, violated};
+use super::{Tally, Verdict, txn_effects, violated};
 
 /// What was certain when a call began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,6 +82,9 @@ impl Operations {
     ) -> Result<u64, super::Violation> {
         tally.hit("V1");
         tally.hit("V5");
+        if request.txn.is_some() {
+            tally.hit("T2");
+        }
         let answer = normal(answer);
         let places = timeline.places(request);
         let place = places.iter().copied().filter(|&index| index > before.index).find(|&index| {
@@ -88,6 +92,9 @@ impl Operations {
             ruled.is_some_and(|ruled| !ruled.is_over)
         });
         let Some(index) = place else {
+            let late = places.iter().filter(|&&index| index > before.index);
+            let rulings = late.filter_map(|&index| timeline.ruled(index));
+            txn_effects::branches(rulings, &answer)?;
             let rulings: Vec<_> =
                 places.iter().map(|&index| (index, timeline.ruled(index))).collect();
             return violated!(

@@ -21,7 +21,7 @@ use proto::etcdserverpb::request_op::Request as Op;
 use proto::etcdserverpb::{InternalRaftRequest, PutRequest, RequestOp, TxnRequest};
 use proto::mvccpb::Event as WatchEvent;
 
-use super::{Step, Verdict, violated};
+use super::{Step, Verdict, txn_effects, violated};
 
 /// One entry's place in the history.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct Ruled {
     pub logical_bytes: i64,
     /// Whether it asked for more than the quota.
     pub is_over: bool,
+    /// Whether it is a transaction that is refused.
+    pub is_refused_txn: bool,
 }
 
 /// The history of the state, by index and by revision.
@@ -122,6 +124,8 @@ impl Timeline {
         for check in ["A3", "A4", "V4"] {
             step.tally.hit(check);
         }
+        let held = (*revision, *logical_bytes);
+        txn_effects::refused(step.tally, step.member, ruled, held)?;
         let who = step.member + 1;
         if *revision != ruled.revision {
             return violated!(
@@ -152,13 +156,14 @@ impl Timeline {
     pub(crate) fn rule(&mut self, index: u64, term: u64, data: &[u8], answer: u32) {
         let mut response = Ok(Response::Empty);
         let before = self.ruled.last_key_value().map_or(0, |(_, last)| last.logical_bytes);
-        let mut is_over = false;
+        let (mut is_over, mut is_refused_txn) = (false, false);
         if let Ok(request) = InternalRaftRequest::decode(data)
             && !data.is_empty()
         {
             is_over = self.quota_bytes.zip(cost(&request)).is_some_and(|(q, c)| before + c >= q);
             let reply = self.oracle.apply(&request);
             response = reply.response;
+            is_refused_txn = request.txn.is_some() && response.is_err();
             if !reply.events.is_empty() {
                 let revision = self.oracle.revision();
                 self.events.insert(revision, reply.events);
@@ -174,7 +179,8 @@ impl Timeline {
         }
         let revision = self.oracle.revision();
         let logical_bytes = self.oracle.history().logical_bytes();
-        let ruled = Ruled { response, revision, answer, term, logical_bytes, is_over };
+        let ruled =
+            Ruled { response, revision, answer, term, logical_bytes, is_over, is_refused_txn };
         self.ruled.insert(index, ruled);
     }
 

@@ -5,7 +5,7 @@
 //! revision), W7 bookmarkable; beyond them W8 (prev_kv exact, absent only where it may be), W10
 //! (nothing below the start), W11 (a cancellation by compaction only of what was compacted), W13
 //! (nothing that is not committed), W14 (the header's revision covers the events), W17 (what its
-//! member had answered before it was asked for lies before it).
+//! member had answered before it was asked for lies before it), E3 (a lease's keys end in order).
 //!
 //! It does not verify fragments; the workload does not ask for them.
 
@@ -182,8 +182,9 @@ impl WatchStream {
         let expected = self.expected(timeline, next, last);
         let compacted = timeline.oracle().compacted();
         for (number, (revision, wanted)) in expected.iter().enumerate() {
+            // What came was right so far and ends at `last`: the rest of that revision is missing.
             let Some(event) = events.get(number) else {
-                return violated!("W5", "revision {revision} is missing: {wanted:?}");
+                return violated!("W4", "revision {revision} is cut before {wanted:?}");
             };
             let mut wanted = wanted.clone();
             if self.request.prev_kv {
@@ -194,6 +195,7 @@ impl WatchStream {
                 wanted.prev_kv = None;
             }
             if *event != wanted {
+                self.in_order(timeline, *revision, &expected, events)?;
                 return violated!("W5", "expected {wanted:?}, delivered {event:?}");
             }
         }
@@ -201,6 +203,29 @@ impl WatchStream {
             return violated!("W5", "{} events expected, delivered {events:?}", expected.len());
         }
         Ok(())
+    }
+
+    /// A watch that delivers a lease's deletions in another order got them so: each member deletes
+    /// the keys in their order (E3).
+    fn in_order(
+        &self,
+        timeline: &Timeline,
+        revision: i64,
+        expected: &[(i64, Event)],
+        events: &[Event],
+    ) -> Verdict {
+        let mut delivered: Vec<&[u8]> = keys_at(events.iter(), revision);
+        let mut wanted: Vec<&[u8]> = keys_at(expected.iter().map(|(_, event)| event), revision);
+        if !timeline.is_revocation(revision) || delivered == wanted {
+            return Ok(());
+        }
+        let text = format!("lease keys end in the order {delivered:?}, not {wanted:?}");
+        delivered.sort_unstable();
+        wanted.sort_unstable();
+        match delivered == wanted {
+            true => violated!("E3", "{text}"),
+            false => Ok(()),
+        }
     }
 
     /// Judges, at the end, that nothing is outstanding (W16): the first event that is.
@@ -230,6 +255,11 @@ impl WatchStream {
     }
 }
 
+fn keys_at<'a>(events: impl Iterator<Item = &'a Event>, revision: i64) -> Vec<&'a [u8]> {
+    let kvs = events.filter_map(|event| event.kv.as_ref());
+    kvs.filter(|kv| kv.mod_revision == revision).map(|kv| &kv.key[..]).collect()
+}
+
 fn is_of_revocation(timeline: &Timeline, event: &Event) -> bool {
     event.kv.as_ref().is_some_and(|kv| timeline.is_revocation(kv.mod_revision))
 }
@@ -238,7 +268,11 @@ fn is_of_revocation(timeline: &Timeline, event: &Event) -> bool {
 mod tests {
     use model::Settings;
     use model::oracle::header;
-    use proto::etcdserverpb::{InternalRaftRequest, PutRequest};
+    use proto::etcdserverpb::request_op::Request as Op;
+    use proto::etcdserverpb::{
+        InternalRaftRequest, LeaseGrantRequest, LeaseRevokeRequest, PutRequest, RequestOp,
+        TxnRequest,
+    };
 
     use super::*;
     use crate::check::testing::timeline;
@@ -316,6 +350,57 @@ mod tests {
         let mut stream = Stream::new();
         assert_eq!(stream.give(response(3)).expect_err("2 was not delivered").check, "W7");
         assert_eq!(stream.2.caught_up(&stream.0, &stream.1).expect_err("behind").check, "W16");
+    }
+
+    #[test]
+    fn a_part_of_a_revision_breaks_w4() {
+        let put = |key: &'static str| RequestOp {
+            request: Some(Op::RequestPut(PutRequest { key: key.into(), ..Default::default() })),
+        };
+        let txn = TxnRequest { success: vec![put("a"), put("b")], ..Default::default() };
+        let txn = InternalRaftRequest { txn: Some(txn), ..Default::default() };
+        let request = WatchCreateRequest {
+            key: "a".into(),
+            range_end: "c".into(),
+            start_revision: 2,
+            ..Default::default()
+        };
+        let timeline = timeline(Settings::default(), &[txn]);
+        let events = timeline.events(2, 2).map(|(_, event)| event.clone());
+        let mut events: Vec<Event> = events.collect();
+        events.truncate(1);
+        let mut stream = Stream(timeline, Tally::default(), WatchStream::new(request, 1));
+        stream.give(WatchResponse { created: true, ..response(1) }).expect("created");
+        let part = WatchResponse { events, ..response(2) };
+        assert_eq!(stream.give(part).expect_err("b is missing").check, "W4");
+    }
+
+    #[test]
+    fn lease_keys_that_end_in_another_order_break_e3() {
+        let grant = LeaseGrantRequest { id: 7, ttl: 10 };
+        let grant = InternalRaftRequest { lease_grant: Some(grant), ..Default::default() };
+        let attach = |key: &'static str| {
+            let put = PutRequest { key: key.into(), lease: 7, ..Default::default() };
+            InternalRaftRequest { put: Some(put), ..Default::default() }
+        };
+        let revoke = LeaseRevokeRequest { id: 7 };
+        let revoke = InternalRaftRequest { lease_revoke: Some(revoke), ..Default::default() };
+        let log = [grant, attach("a"), attach("b"), revoke];
+        let request = WatchCreateRequest {
+            key: "a".into(),
+            range_end: "c".into(),
+            start_revision: 4,
+            ..Default::default()
+        };
+        let timeline = timeline(Settings::default(), &log);
+        let mut events: Vec<Event> =
+            timeline.events(4, 4).map(|(_, event)| event.clone()).collect();
+        events.iter_mut().for_each(|event| event.prev_kv = None);
+        events.reverse();
+        let mut stream = Stream(timeline, Tally::default(), WatchStream::new(request, 1));
+        stream.give(WatchResponse { created: true, ..response(3) }).expect("created");
+        let reversed = WatchResponse { events, ..response(4) };
+        assert_eq!(stream.give(reversed).expect_err("b before a").check, "E3");
     }
 
     #[test]

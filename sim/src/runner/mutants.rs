@@ -16,19 +16,35 @@ use super::progress::line;
 use super::{Sweep, sweep};
 
 /// Planted bugs: identifier, the checks of its row, and the runs within which one must fire.
-const MUTANTS: [(&str, &[&str], u64); 19] = [
+const MUTANTS: [(&str, &[&str], u64); 31] = [
     ("M01", &["R6", "R7"], 200),
     ("M02", &["R3"], 200),
+    ("M03", &["R9", "R7"], 5_000),
+    ("M04", &["R8", "R1"], 200),
+    ("M05", &["R12", "R7"], 5_000),
     ("M09", &["R15", "V2"], 5_000),
     // The same mistake where a leader is alone and asks nobody.
     ("M09-alone", &["R15", "V2"], 5_000),
     ("M12", &["R3", "L1"], 200),
     ("M13", &["L2"], 200),
+    ("M14", &["L5", "L1"], 5_000),
+    // A segment that no crash preserves holds nothing durable: the first claim on it is false.
+    ("M15", &["R13", "R3", "L1", "L4"], 5_000),
     ("M16", &["R3", "X2", "L4"], 5_000),
     ("M17", &["X1", "A1"], 5_000),
     ("M18", &["A2"], 5_000),
+    // The newest change always survives a compaction here; what is left is the newest pair.
+    ("M19", &["V4"], 5_000),
     ("M20", &["V4"], 200),
+    // Against the live state: seen by nested compares, behind the writes of the outer branch.
+    ("M21", &["T2"], 200),
+    ("M22", &["T1", "T6", "H1"], 5_000),
     ("M23", &["W5"], 200),
+    ("M24", &["W7"], 5_000),
+    // Where history is queued: what reads it drops a part of a revision and reads it again.
+    ("M25", &["W4"], 200),
+    ("M26", &["W5", "W6"], 5_000),
+    ("M28", &["H1", "E3"], 200),
     // The cleaner drops what the map still names, or goes by a compaction that is not recorded.
     ("clean-order", &["R16"], 5_000),
     ("clean-early", &["A4", "A2"], 5_000),

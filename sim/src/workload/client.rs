@@ -328,6 +328,9 @@ impl Client {
     /// Makes a request of a member and lets the answer be judged.
     pub async fn request_of(&self, member: usize, request: Request) -> Outcome<Response> {
         let is_calm = self.begin(request.name());
+        if let Request::LeaseRevoke(revoke) = &request {
+            lock(&self.world.checks).leases.asked(revoke.id);
+        }
         let before = self.before();
         let begun = self.world.clock.now();
         let was_gone = self.is_gone(member);

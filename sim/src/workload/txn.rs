@@ -54,7 +54,15 @@ fn branch(client: &Client, workload: &Workload, depth: u32) -> Vec<RequestOp> {
             ..Default::default()
         }))
     };
-    let range = |key: Bytes| op(Op::RequestRange(RangeRequest { key, ..Default::default() }));
+    let known = client.before().revision.max(1) as u64;
+    let range = |key: Bytes| {
+        // What was compacted is refused, and the writes beside it with it.
+        let revision = client.choose(|prng| match prng.chance(0.1) {
+            true => prng.between(1, known) as i64,
+            false => 0,
+        });
+        op(Op::RequestRange(RangeRequest { key, revision, ..Default::default() }))
+    };
     let mut ops = vec![put(kv::key(number))];
     if client.choose(|prng| prng.chance(0.5)) {
         ops.insert(0, range(kv::key(number)));
