@@ -17,14 +17,19 @@ impl<E: Env> Applier<E> {
         if self.is_flusher_busy {
             return;
         }
-        // A cleaning is never worth the room that the log and the flushes live on (X-e).
-        let left = self.env.disk().available_bytes().unwrap_or(u64::MAX);
-        let room = left.saturating_sub(self.knobs.space_low_bytes);
+        let room = self.spare_bytes();
         if let Some(clean) = self.machine.store_mut().plan_clean(room) {
             self.is_flusher_busy = self.flushes.send(Task::Clean(clean)).is_ok();
         } else if self.machine.store().awaits_record() {
             self.send_cut();
         }
+    }
+
+    /// What may be used of the disk for what could wait: never the room that the log and the
+    /// flushes live on (X-e).
+    pub(super) fn spare_bytes(&self) -> u64 {
+        let left = self.env.disk().available_bytes().unwrap_or(u64::MAX);
+        left.saturating_sub(self.knobs.space_low_bytes)
     }
 
     pub(super) fn note_cleaned(&mut self, cleaned: &mvcc::Cleaned) {

@@ -7,6 +7,9 @@ use tokio::sync::oneshot;
 use super::Applier;
 use crate::env::Env;
 
+/// Room that a record takes beside the changes of keys, amply.
+const RECORD_BYTES: u64 = 1 << 20;
+
 /// A compaction and whoever waits until it is settled.
 pub(crate) struct Unsettled {
     /// Its revision.
@@ -16,7 +19,8 @@ pub(crate) struct Unsettled {
 }
 
 impl<E: Env> Applier<E> {
-    /// Tells those whose compaction is settled. When only the record is missing, it is written now.
+    /// Tells those whose compaction is settled. When only the record is missing, it is written now,
+    /// if there is room for it: a backend that cannot be written ends the member.
     pub(super) fn settle(&mut self) {
         if self.unsettled.is_empty() {
             return;
@@ -27,7 +31,11 @@ impl<E: Env> Applier<E> {
             let _gone = waiting.done.send(());
         }
         let is_swept = !self.machine.store().is_compacting();
-        if !self.unsettled.is_empty() && is_swept && !self.is_flusher_busy {
+        if self.unsettled.is_empty() || !is_swept || self.is_flusher_busy {
+            return;
+        }
+        let unflushed = self.machine.store().unflushed_bytes() as u64;
+        if self.spare_bytes() > RECORD_BYTES.saturating_add(2 * unflushed) {
             self.send_cut();
         }
     }
