@@ -59,6 +59,22 @@ impl Member {
         self.data_dir.with_extension("log")
     }
 
+    /// What `snapshot restore` of either tool is given to make its data directory, as one of these
+    /// members.
+    ///
+    /// # Panics
+    /// When a path is not UTF-8.
+    #[must_use]
+    pub fn restored(&self, snapshot: &Path, members: &[Member]) -> Vec<String> {
+        let text = |path: &Path| path.to_str().expect("temporary paths are UTF-8").to_owned();
+        let mut args = ["snapshot", "restore"].map(str::to_owned).to_vec();
+        args.extend([text(snapshot), "--name".into(), self.name.clone()]);
+        args.extend(["--data-dir".into(), text(&self.data_dir)]);
+        args.extend(["--initial-cluster".into(), initial_cluster(members)]);
+        args.extend(["--initial-advertise-peer-urls".into(), self.peer_url()]);
+        args
+    }
+
     fn start(&self, server: &Path, members: &[Member]) -> Child {
         self.spawn(server, &["--initial-cluster", &initial_cluster(members)])
     }

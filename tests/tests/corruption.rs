@@ -13,10 +13,6 @@ use tests::kind::Kind;
 /// How long a comparison may take to come about on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn text(path: &Path) -> &str {
-    path.to_str().expect("temporary paths are UTF-8")
-}
-
 /// A snapshot with one key whose last value is this one, and a few revisions before it.
 fn snapshot(folder: &Path, value: &str) -> PathBuf {
     let cluster = Cluster::start_cairn(&[Member::new(value, folder)]);
@@ -24,16 +20,13 @@ fn snapshot(folder: &Path, value: &str) -> PathBuf {
         cluster.ctl(&["put", "key", value]);
     }
     let path = folder.join(format!("{value}.db"));
-    cluster.ctl(&["snapshot", "save", text(&path)]);
+    cluster.ctl(&["snapshot", "save", path.to_str().expect("temporary paths are UTF-8")]);
     path
 }
 
 fn restore(snapshot: &Path, member: &Member, members: &[Member]) {
-    let (data_dir, peer_url) = (text(&member.data_dir), member.peer_url());
-    let (cluster, name) = (initial_cluster(members), member.name.as_str());
-    let args = ["cairnutl", "snapshot", "restore", text(snapshot), "--name", name, "--data-dir"];
-    let more = ["--initial-cluster", &cluster, "--initial-advertise-peer-urls", &peer_url];
-    let all = args.into_iter().chain([data_dir]).chain(more).map(Into::into);
+    let args = member.restored(snapshot, members);
+    let all = std::iter::once("cairnutl".to_owned()).chain(args).map(Into::into);
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let code = cli::utl::run(all, &mut out, &mut err);
     assert_eq!(code, 0, "{}", String::from_utf8_lossy(&err));

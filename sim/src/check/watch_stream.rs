@@ -289,8 +289,21 @@ mod tests {
             let timeline = timeline(Settings::default(), &[put("a"), put("b"), put("c")]);
             let request =
                 WatchCreateRequest { key: "key".into(), start_revision: 2, ..Default::default() };
+            Stream::created(timeline, request)
+        }
+
+        /// Of keys `a` and `b`, from a revision on.
+        fn over_a_and_b(timeline: Timeline, start_revision: i64) -> Stream {
+            let (key, range_end) = ("a".into(), "c".into());
+            let request =
+                WatchCreateRequest { key, range_end, start_revision, ..Default::default() };
+            Stream::created(timeline, request)
+        }
+
+        fn created(timeline: Timeline, request: WatchCreateRequest) -> Stream {
+            let before = response(request.start_revision - 1);
             let mut stream = Stream(timeline, Tally::default(), WatchStream::new(request, 1));
-            stream.give(WatchResponse { created: true, ..response(1) }).expect("created");
+            stream.give(WatchResponse { created: true, ..before }).expect("created");
             stream
         }
 
@@ -359,18 +372,11 @@ mod tests {
         };
         let txn = TxnRequest { success: vec![put("a"), put("b")], ..Default::default() };
         let txn = InternalRaftRequest { txn: Some(txn), ..Default::default() };
-        let request = WatchCreateRequest {
-            key: "a".into(),
-            range_end: "c".into(),
-            start_revision: 2,
-            ..Default::default()
-        };
         let timeline = timeline(Settings::default(), &[txn]);
         let events = timeline.events(2, 2).map(|(_, event)| event.clone());
         let mut events: Vec<Event> = events.collect();
         events.truncate(1);
-        let mut stream = Stream(timeline, Tally::default(), WatchStream::new(request, 1));
-        stream.give(WatchResponse { created: true, ..response(1) }).expect("created");
+        let mut stream = Stream::over_a_and_b(timeline, 2);
         let part = WatchResponse { events, ..response(2) };
         assert_eq!(stream.give(part).expect_err("b is missing").check, "W4");
     }
@@ -386,19 +392,12 @@ mod tests {
         let revoke = LeaseRevokeRequest { id: 7 };
         let revoke = InternalRaftRequest { lease_revoke: Some(revoke), ..Default::default() };
         let log = [grant, attach("a"), attach("b"), revoke];
-        let request = WatchCreateRequest {
-            key: "a".into(),
-            range_end: "c".into(),
-            start_revision: 4,
-            ..Default::default()
-        };
         let timeline = timeline(Settings::default(), &log);
         let mut events: Vec<Event> =
             timeline.events(4, 4).map(|(_, event)| event.clone()).collect();
         events.iter_mut().for_each(|event| event.prev_kv = None);
         events.reverse();
-        let mut stream = Stream(timeline, Tally::default(), WatchStream::new(request, 1));
-        stream.give(WatchResponse { created: true, ..response(3) }).expect("created");
+        let mut stream = Stream::over_a_and_b(timeline, 4);
         let reversed = WatchResponse { events, ..response(4) };
         assert_eq!(stream.give(reversed).expect_err("b before a").check, "E3");
     }

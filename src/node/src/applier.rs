@@ -336,9 +336,7 @@ impl<E: Env> Applier<E> {
             self.shared.set_removed();
         }
         let others = members.iter().filter(|m| m.member_id() != self.own);
-        let address =
-            |m: &state::Member| PeerAddress { id: m.member_id(), urls: m.peer_urls.clone() };
-        self.env.net().set_peers(others.map(address).collect());
+        self.env.net().set_peers(others.map(PeerAddress::from).collect());
     }
 
     /// Too many revisions that are not in the backend: apply waits, Raft goes on (X-b).

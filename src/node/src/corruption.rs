@@ -1,7 +1,7 @@
 //! Comparing what the members hold, as etcd does where an operator asks for it: a member compares
 //! itself with the others before it takes part; the leader compares the hashes of compactions, and,
 //! now and then, of everything. Who differs gets the CORRUPT alarm, under which the cluster refuses
-//! to read and to write until an operator has replaced that member.
+//! to write until an operator has replaced that member.
 
 mod compare;
 mod start;

@@ -58,14 +58,19 @@ pub(super) fn kubernetes() -> Result<Program, String> {
     compile(go, &format!("./{STORAGE}"), &[], &target.join("tests"))
 }
 
-/// etcd's tests, which start the programs of a folder.
+/// etcd's tests of what clients may rely on.
 pub(super) fn etcd_tests() -> Result<Program, String> {
-    compile(go_in("etcd-tests"), COMMON, &["-tags=e2e"], &target("etcd-tests")?.join("tests"))
+    suite(COMMON, "tests")
 }
 
-/// The same for its processes.
+/// etcd's tests of its processes.
 pub(super) fn etcd_e2e() -> Result<Program, String> {
-    compile(go_in("etcd-tests"), E2E, &["-tags=e2e"], &target("etcd-tests")?.join("e2e"))
+    suite(E2E, "e2e")
+}
+
+/// Tests of etcd's that start the programs of a folder.
+fn suite(package: &str, name: &str) -> Result<Program, String> {
+    compile(go_in("etcd-tests"), package, &["-tags=e2e"], &target("etcd-tests")?.join(name))
 }
 
 /// Runs compiled tests and counts those that passed; none at all is a failure too.

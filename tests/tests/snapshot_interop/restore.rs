@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use tests::binaries::built;
-use tests::cluster::{Cluster, Member, initial_cluster};
+use tests::cluster::{Cluster, Member};
 use tests::go;
 
 use super::directory::{Started, contents};
@@ -339,11 +339,8 @@ fn restore(
     members: &[Member],
     more: &[&str],
 ) {
-    let (cluster, peer_url) = (initial_cluster(members), member.peer_url());
-    let mut args = vec!["snapshot", "restore", snapshot, "--name", &member.name];
-    args.extend(["--data-dir", text(&member.data_dir), "--initial-cluster", &cluster]);
-    args.extend(["--initial-advertise-peer-urls", &peer_url]);
-    args.extend(more);
+    let args = member.restored(Path::new(snapshot), members);
+    let args: Vec<&str> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
     let outcome = tool(&args);
     assert_eq!(outcome.code, 0, "{outcome:?}");
 }

@@ -23,11 +23,7 @@ pub(crate) async fn check<E: Env>(
     machine: &mut Machine<E::Backend>,
 ) -> Result<(), BootError> {
     let others = machine.members().iter().filter(|member| member.member_id() != own);
-    let address = |member: &state::Member| PeerAddress {
-        id: member.member_id(),
-        urls: member.peer_urls.clone(),
-    };
-    let peers: Vec<PeerAddress> = others.map(address).collect();
+    let peers: Vec<PeerAddress> = others.map(PeerAddress::from).collect();
     if peers.is_empty() {
         return Ok(());
     }

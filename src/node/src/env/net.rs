@@ -19,6 +19,12 @@ pub struct PeerAddress {
     pub urls: Vec<String>,
 }
 
+impl From<&state::Member> for PeerAddress {
+    fn from(member: &state::Member) -> PeerAddress {
+        PeerAddress { id: member.member_id(), urls: member.peer_urls.clone() }
+    }
+}
+
 /// What members ask each other outside Raft, as etcd's peer HTTP has it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PeerRequest {
