@@ -4,10 +4,10 @@
 //! recover and join, then serve clients. Order of a stop: refuse new calls and drain, then stop the
 //! member, then the connections to peers.
 
+mod ports;
 mod security;
 
 use std::fmt::Display;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +25,13 @@ use crate::env::{FileDisk, FjallBackend, TokioEnv};
 use crate::gateway::Gateway;
 use crate::grpc::{GrpcSettings, Router};
 use crate::http::{Access, ClientPort, Endpoints, HttpSettings, MetricsPort, PlainHttp};
-use crate::listen::{
-    Exchange, ListenAddress, ListenSettings, Listener, Stop, StopSwitch, serve as serve_port,
-};
+use crate::listen::{Exchange, ListenSettings, Listener, Stop, StopSwitch, serve as serve_port};
 use crate::metrics::{Metrics, ServerLabels};
 use crate::peer::{PeerPort, PeerSettings, TcpNet};
 use crate::run::say_ready;
 use crate::tls::Dialer;
-use security::{Port, Security};
+use ports::Ports;
+use security::Security;
 
 /// Where the backend lives within the data directory.
 const BACKEND_DIRECTORY: &str = "member/backend";
@@ -174,62 +173,6 @@ fn disk_remedy(kind: DiskErrorKind) -> &'static str {
 
 fn has_data(dir: &Path) -> bool {
     dir.join(marker::FILE).exists()
-}
-
-/// Bound sockets by what is served on them.
-struct Ports {
-    peer: Vec<Listener>,
-    client: Vec<Listener>,
-    client_http: Vec<Listener>,
-    metrics: Vec<Listener>,
-}
-
-impl Ports {
-    async fn bind(config: &Config, security: &Security) -> Result<Ports, String> {
-        let settings = listen_settings(config);
-        let bind = async |urls: &[String], flag: &str, port: Port| {
-            let bound = bind_all(urls, flag, &settings).await?;
-            let secured = urls.iter().zip(bound);
-            let secured = secured.map(|(url, bound)| security.secured(port, url, bound));
-            Ok::<Vec<Listener>, String>(secured.collect())
-        };
-        let http_urls = &config.listen_client_http_urls;
-        Ok(Ports {
-            peer: bind(&config.listen_peer_urls, "listen-peer-urls", Port::Peer).await?,
-            client: bind(&config.listen_client_urls, "listen-client-urls", Port::Client).await?,
-            client_http: bind(http_urls, "listen-client-http-urls", Port::Client).await?,
-            metrics: bind(&config.listen_metrics_urls, "listen-metrics-urls", Port::Metrics)
-                .await?,
-        })
-    }
-}
-
-async fn bind_all(
-    urls: &[String],
-    flag: &str,
-    settings: &ListenSettings,
-) -> Result<Vec<Listener>, String> {
-    let mut listeners = Vec::new();
-    for url in urls {
-        let address = ListenAddress::parse(url).map_err(|error| error.to_string())?;
-        let listener = Listener::bind(&address, settings).await;
-        let failed = |error: std::io::Error| {
-            let remedy = unbound_remedy(error.kind());
-            format!("cannot listen on {url}: {error}; {remedy}, or choose another --{flag}")
-        };
-        listeners.push(listener.map_err(failed)?);
-    }
-    Ok(listeners)
-}
-
-/// What an operator can do about an address that cannot be bound.
-fn unbound_remedy(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::AddrInUse => "stop the other process that listens there",
-        ErrorKind::AddrNotAvailable => "give this machine that address",
-        ErrorKind::PermissionDenied => "let this user bind it",
-        _ => "mend the address",
-    }
 }
 
 /// What all ports for clients share.

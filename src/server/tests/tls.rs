@@ -186,6 +186,33 @@ async fn clients_on_the_wrong_kind_of_port_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_address_takes_both_where_both_are_named() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut member = support::cluster(dir.path(), 1).remove(0);
+    let files = secure::files(dir.path(), "server", &Wanted::default());
+    secure::secure_clients(&mut member, &files, true);
+    let plain = format!("http://127.0.0.1:{}", member.client_port);
+    let both = format!("{},{plain}", member.client_url());
+    member.arguments.push(format!("--listen-client-urls={both},{both}"));
+    let mut process = member.start();
+    let mut client = process.ready().await;
+    support::put(&mut client, "key", "secure").await.expect("it writes");
+    // A silent connection holds up neither kind.
+    let _silent = TcpStream::connect(("127.0.0.1", member.client_port)).await.expect("accepted");
+    let channel = support::channel(&plain).await.expect("it serves");
+    let found = support::get(&mut support::KvClient::new(channel), "key").await;
+    assert_eq!(found.expect("it reads").as_deref(), Some("secure"));
+    let http = b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer = answer_to(member.client_port, http).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    // The plain half does not soften the other.
+    let stranger = secure::client(&[&AUTHORITY], None, &[&TLS12, &TLS13]);
+    let refused = secure::get(member.client_port, &stranger, "/health").await;
+    refused.expect_err("it has no certificate");
+    logged(&member, &["rejected connection on client endpoint", "certificate"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn slow_and_silent_handshakes_hold_nothing_up_and_end() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (member, _process) = started(dir.path(), false, &[]).await;
@@ -426,6 +453,12 @@ fn misfit_flags(cert: &Path, key: &Path) -> Vec<(String, String)> {
                 .into(),
         ),
         ("--auto-tls --self-signed-cert-validity=0".into(), "it should be greater than 0".into()),
+        (
+            format!("--listen-client-http-urls={SECURE_URL} {}", both(&pair)),
+            "cannot bind both --listen-client-urls and --listen-client-http-urls on the same url \
+             https://127.0.0.1:1"
+                .into(),
+        ),
         ("--cipher-suites=x".into(), "unexpected TLS cipher suite \"x\"".into()),
     ]
 }

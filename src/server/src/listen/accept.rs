@@ -26,8 +26,16 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 /// A bound listening socket.
 pub struct Listener {
     socket: Bound,
-    /// With what TLS is spoken on it.
-    tls: Option<Arc<Acceptor>>,
+    speech: Speech,
+}
+
+/// What is spoken on a listener.
+#[derive(Clone)]
+enum Speech {
+    Plain,
+    Tls(Arc<Acceptor>),
+    /// What the client begins with.
+    Either(Arc<Acceptor>),
 }
 
 enum Bound {
@@ -57,13 +65,19 @@ impl Listener {
     }
 
     fn new(socket: Bound) -> Listener {
-        Listener { socket, tls: None }
+        Listener { socket, speech: Speech::Plain }
     }
 
     /// The same with TLS.
     #[must_use]
     pub fn secured(self, tls: Arc<Acceptor>) -> Listener {
-        Listener { tls: Some(tls), ..self }
+        Listener { speech: Speech::Tls(tls), ..self }
+    }
+
+    /// The same with TLS for whoever begins with a handshake, and without for others.
+    #[must_use]
+    pub fn mixed(self, tls: Arc<Acceptor>) -> Listener {
+        Listener { speech: Speech::Either(tls), ..self }
     }
 
     /// The port that a TCP listener got; zero for a Unix socket.
@@ -167,12 +181,17 @@ async fn accept_all<X: Exchange>(
             Ok((socket, mut origin)) => {
                 retry = RETRY_MIN;
                 origin.place = place.ok().map(Arc::new);
-                let (connection, tls) = (connection.clone(), listener.tls.clone());
+                let (connection, speech) = (connection.clone(), listener.speech.clone());
                 tokio::spawn(async move {
-                    match tls {
-                        None => connection.run(socket, origin).await,
+                    match speech {
+                        Speech::Plain => connection.run(socket, origin).await,
                         // Boxed apart, so that plain connections do not pay for a handshake.
-                        Some(tls) => Box::pin(connection.run_secured(&tls, socket, origin)).await,
+                        Speech::Tls(tls) => {
+                            Box::pin(connection.run_secured(&tls, socket, origin)).await;
+                        }
+                        Speech::Either(tls) => {
+                            Box::pin(connection.run_either(&tls, socket, origin)).await;
+                        }
                     }
                 });
             }

@@ -21,7 +21,7 @@ use super::limits::ListenSettings;
 use super::sniff::{Protocol, sniff};
 use super::socket::{Coalesced, Socket};
 use super::stop::Stop;
-use crate::tls::{Acceptor, linger};
+use crate::tls::{Acceptor, HANDSHAKE_RECORD, linger};
 
 /// An HTTP/1 request head larger than this is refused.
 const HTTP1_BUFFER_BYTES_MAX: usize = 64 << 10;
@@ -82,6 +82,20 @@ impl<X: Exchange> Connection<X> {
         origin.common_name = accepted.common_name;
         origin.secure = true;
         self.run(Socket::Tls(accepted.stream), origin).await;
+    }
+
+    /// Serves what the client begins with: TLS or plain HTTP.
+    pub(super) async fn run_either(self, tls: &Acceptor, socket: Socket, origin: Origin) {
+        let first = tokio::select! {
+            biased;
+            () = self.stop.stopped() => return,
+            first = socket.peek() => first,
+        };
+        match first {
+            Ok(Some(HANDSHAKE_RECORD)) => self.run_secured(tls, socket, origin).await,
+            Ok(Some(_)) => self.run(socket, origin).await,
+            Ok(None) | Err(_) => {}
+        }
     }
 
     /// Serves until the client closes or the server has stopped and drained.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::listen::{ListenSettings, Listener};
+use crate::listen::ListenSettings;
 use crate::tls::{Acceptor, Dialer, Store, is_secure};
 
 /// Handshakes at a time on one kind of port; each holds some ten kilobytes.
@@ -52,18 +52,14 @@ impl Security {
         Ok(Security { client, metrics, peer, dialer: Dialer::new(peer_store) })
     }
 
-    /// A listener with TLS, where its URL asks for it.
-    pub(super) fn secured(&self, port: Port, url: &str, listener: Listener) -> Listener {
-        if !is_secure(url) {
-            return listener;
-        }
+    /// With what TLS is spoken on such a port; only for ports with a secure URL.
+    pub(super) fn acceptor(&self, port: Port) -> Arc<Acceptor> {
         let acceptor = match port {
             Port::Client => &self.client,
             Port::Metrics => &self.metrics,
             Port::Peer => &self.peer,
         };
-        let acceptor = acceptor.as_ref().expect("what secure URLs need was opened");
-        listener.secured(Arc::clone(acceptor))
+        Arc::clone(acceptor.as_ref().expect("what secure URLs need was opened"))
     }
 }
 
