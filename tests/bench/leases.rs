@@ -130,8 +130,7 @@ fn grant_and_renew(endpoint: SocketAddr, leases: i64, over: Duration) -> Outcome
     runtime.block_on(async {
         let mut running = JoinSet::new();
         for worker in 0..WORKERS {
-            let (first, end) = (worker * leases / WORKERS, (worker + 1) * leases / WORKERS);
-            running.spawn(work(endpoint, first + 1..end + 1, over));
+            running.spawn(work(endpoint, worker, leases, over));
         }
         while let Some(ended) = running.join_next().await {
             ended.map_err(|error| format!("a client: {error}"))??;
@@ -140,15 +139,15 @@ fn grant_and_renew(endpoint: SocketAddr, leases: i64, over: Duration) -> Outcome
     })
 }
 
-async fn work(endpoint: SocketAddr, all: std::ops::Range<i64>, over: Duration) -> Outcome<()> {
+/// Workers take turns with the groups, so that no two groups are due at once.
+async fn work(endpoint: SocketAddr, worker: i64, leases: i64, over: Duration) -> Outcome<()> {
     let connection = Connection::open(endpoint).await?;
     let began = tokio::time::Instant::now();
-    let mut ids = all.clone();
-    while !ids.is_empty() {
-        let done = (ids.start - all.start) as f64 / (all.end - all.start) as f64;
+    let firsts = (worker * TOGETHER..leases).step_by((WORKERS * TOGETHER) as usize);
+    for first in firsts {
+        let done = first as f64 / leases as f64;
         tokio::time::sleep_until(began + over.mul_f64(done)).await;
-        let together = ids.start..ids.end.min(ids.start + TOGETHER);
-        ids.start = together.end;
+        let together = first + 1..leases.min(first + TOGETHER) + 1;
         let mut granting = JoinSet::new();
         for id in together.clone() {
             let mut connection = connection.clone();
