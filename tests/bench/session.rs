@@ -68,16 +68,21 @@ pub fn leases(arguments: &Arguments, leases: i64) -> Result<(), String> {
     let plan = Plan::of(arguments)?;
     let over = Duration::try_from_secs_f64(arguments.over)
         .map_err(|error| format!("--over {}: {error}", arguments.over))?;
+    let mut failed = Vec::new();
     for server in plan.servers.iter().filter(|server| **server != Server::Empty) {
         for &members in &plan.sizes {
             let cluster = plan.start(*server, members)?;
             let idle = if plan.smoke { Duration::from_millis(100) } else { Duration::MAX };
             let over = if plan.smoke { Duration::ZERO } else { over };
-            let report = crate::leases::run(cluster.endpoints[0], leases, over, idle)?;
-            println!("{} of {members}: {report}", server.name());
+            // One that cannot do it does not keep the others from being measured.
+            let report = crate::leases::run(cluster.endpoints[0], leases, over, idle);
+            match report {
+                Ok(report) => println!("{} of {members}: {report}", server.name()),
+                Err(error) => failed.push(format!("{} of {members}: {error}", server.name())),
+            }
         }
     }
-    Ok(())
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
 impl Plan {

@@ -21,8 +21,9 @@ const COMMON: &str = "go.etcd.io/etcd/tests/v3/common";
 /// etcd's tests of its processes.
 const E2E: &str = "go.etcd.io/etcd/tests/v3/e2e";
 
-/// Those of its gateway, and those of its tool. Each starts a cluster of the size that it wants.
-const E2E_HALVES: [&str; 2] = ["^TestCurl", "^TestCtlV3"];
+/// Those of its gateway and of what one port takes, and those of its tool. Each starts a cluster of
+/// the size that it wants.
+const E2E_HALVES: [&str; 2] = ["^(TestCurl|TestConnectionMultiplexing$)", "^TestCtlV3"];
 
 fn go_in(module: &str) -> Command {
     let mut command = Command::new("go");
