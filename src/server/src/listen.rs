@@ -1,5 +1,5 @@
-//! The listening sockets: one accept loop of our own, HTTP/1 and HTTP/2 told apart by their first
-//! bytes on the same port.
+//! The listening sockets: one accept loop of our own; HTTP/1, HTTP/2 and, where both are asked for,
+//! TLS and plain text told apart by their first bytes on the same port.
 //!
 //! Promises: the number of open connections is bounded; an idle connection costs a few kilobytes;
 //! a failed accept (out of descriptors) is retried and never ends the loop; a stop signal drains

@@ -1,7 +1,8 @@
-//! Binds the addresses of a member: each once, whatever is served there.
+//! Binds the addresses of a member.
 //!
-//! An address that the flags for clients name with `http` and with `https` takes both, told apart
-//! by a connection's first byte; etcd does the same. Named twice with one of them it is bound once.
+//! An address of clients is bound once, however often its flag names it; named with `http` and with
+//! `https` it takes both, told apart by a connection's first byte. Those of peers and of metrics
+//! are bound for each URL, so that one that is named twice ends the start. etcd does the same.
 
 use std::io::ErrorKind;
 
@@ -27,14 +28,22 @@ struct Shared<'a> {
     secure: Option<&'a str>,
 }
 
+impl Shared<'_> {
+    /// The URL that stands for the address in messages.
+    fn url(&self) -> &str {
+        self.plain.or(self.secure).expect("a URL names each address")
+    }
+}
+
 impl Ports {
     pub(super) async fn bind(config: &Config, security: &Security) -> Result<Ports, String> {
         let settings = listen_settings(config);
         let binder = Binder { security, settings: &settings };
         let (client, http) = (&config.listen_client_urls, &config.listen_client_http_urls);
         let (shared, shared_http) = (shared(client)?, shared(http)?);
-        let twice = shared_http.iter().find(|one| shared.iter().any(|o| o.address == one.address));
-        if let Some(url) = twice.and_then(|one| one.plain.or(one.secure)) {
+        let is_shared = |http: &&Shared<'_>| shared.iter().any(|it| it.address == http.address);
+        if let Some(http) = shared_http.iter().find(is_shared) {
+            let url = http.url();
             return Err(format!(
                 "cannot bind both --listen-client-urls and --listen-client-http-urls on the same \
                  url {url}"
@@ -55,6 +64,7 @@ fn parse(url: &str) -> Result<ListenAddress, String> {
     ListenAddress::parse(url).map_err(|error| error.to_string())
 }
 
+/// The addresses of a flag, each once, in the order in which it names them first.
 fn shared(urls: &[String]) -> Result<Vec<Shared<'_>>, String> {
     let mut found: Vec<Shared<'_>> = Vec::new();
     for url in urls {
@@ -79,11 +89,11 @@ struct Binder<'a> {
 }
 
 impl Binder<'_> {
+    /// One listener for each address of clients.
     async fn all(&self, shared: Vec<Shared<'_>>, flag: &str) -> Result<Vec<Listener>, String> {
         let mut listeners = Vec::new();
         for one in shared {
-            let url = one.plain.or(one.secure).expect("a URL names each address");
-            let listener = self.bind(&one.address, url, flag).await?;
+            let listener = self.bind(&one.address, one.url(), flag).await?;
             listeners.push(match (one.plain, one.secure) {
                 (_, None) => listener,
                 (None, Some(_)) => listener.secured(self.security.acceptor(Port::Client)),
